@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Child kernels: groups of kernel threads with an identity, an owner and an end of their own.
+//!
+//! A workqueue or a `kthread_worker` runs work for you; take one of those where that is enough. A
+//! child kernel is for what has a life: it has a name, it can be watched, stopped and restarted,
+//! its failure is a value and not a silence.
+//!
+//! # Rules inside a child
+//!
+//! Kernel threads ignore signals. A child is asked to stop by `kthread_stop()`, which ends
+//! interruptible waits and sleeps but no others. So a child waits interruptibly or with a limit,
+//! and asks [`Context::should_stop`] in each loop. Stopping waits for as long as it does not.
+//!
+//! # Whose code runs
+//!
+//! The entry function lives in the owner's text. Dropping the [`Handle`] stops and joins the child.
+//! If an owner forgets a handle, the library joins the child when that module goes, after its exit
+//! function and before its text is freed.
+//!
+//! # Context and locking
+//!
+//! Everything here is for process context and may sleep. Order: the threads of one child
+//! ([`Handle::stop`], [`Handle::restart`]), then the list of all children.
+#![deny(unsafe_code)]
+
+use crate::sync::{
+    atomic::{Atomic, Full, Relaxed},
+    registry::{Registry, RegistryMutex},
+};
+use kernel::{
+    bindings,
+    cpu::CpuId,
+    prelude::*,
+    str::CString,
+    sync::{new_mutex, Arc, Mutex},
+    ThisModule,
+};
+
+mod context;
+mod record;
+pub(crate) mod report;
+mod state;
+#[allow(unsafe_code)]
+mod thread;
+
+pub use context::Context;
+pub use record::Record;
+pub use state::State;
+
+/// The longest name of a child.
+pub const NAME_MAX: usize = 31;
+
+/// The most threads that a child may have.
+pub const THREADS_MAX: usize = 1024;
+
+static CHILDREN: Registry<Child> = Registry::new(RegistryMutex::Children);
+static NEXT_ID: Atomic<u64> = Atomic::new(1);
+
+/// What a child runs: called once in each of its threads.
+trait Entry: Send + Sync {
+    fn call(&self, ctx: &mut Context<'_>) -> Result;
+}
+
+impl<F: Fn(&mut Context<'_>) -> Result + Send + Sync> Entry for F {
+    fn call(&self, ctx: &mut Context<'_>) -> Result {
+        self(ctx)
+    }
+}
+
+/// A child, with what belongs to its owner.
+#[pin_data]
+struct Child {
+    record: Arc<Record>,
+    owner: &'static ThisModule,
+    entry: KBox<dyn Entry>,
+    #[pin]
+    threads: Mutex<KVec<thread::Thread<Part>>>,
+}
+
+/// What one thread of a child runs.
+struct Part {
+    child: Arc<Child>,
+    index: usize,
+}
+
+impl thread::Body for Part {
+    fn run(&self) {
+        let record = &*self.child.record;
+        if let Some(slot) = record.slots.get(self.index) {
+            let mut ctx = Context::new(record, slot, self.index);
+            if let Err(error) = self.child.entry.call(&mut ctx) {
+                // The first error is the child's.
+                let _ = record.end.cmpxchg(0, error.to_errno(), Relaxed);
+            }
+        }
+        if record.alive.fetch_sub(1, Full) == 1 {
+            if let Some(error) = record.error() {
+                pr_warn!("child {} ({}) ended: {error:?}\n", record.id, record.name());
+            }
+            record.state.transition(State::Stopped);
+        }
+    }
+}
+
+impl Child {
+    /// Makes the threads of a new generation and lets them run.
+    fn start(this: &Arc<Self>, threads: &mut KVec<thread::Thread<Part>>) -> Result {
+        let record = &*this.record;
+        let made = Self::make_threads(this, threads);
+        if made.is_err() {
+            // Those that were made have not run, and do not: dropping joins them.
+            threads.clear();
+            record.state.transition(State::Stopped);
+            return made;
+        }
+        record.end.store(0, Relaxed);
+        record
+            .alive
+            .store(u32::try_from(threads.len()).unwrap_or(0), Relaxed);
+        record.generation.fetch_add(1, Relaxed);
+        record.state.transition(State::Running);
+        for thread in threads.iter() {
+            thread.wake();
+        }
+        Ok(())
+    }
+
+    fn make_threads(this: &Arc<Self>, threads: &mut KVec<thread::Thread<Part>>) -> Result {
+        let record = &*this.record;
+        let count = record.slots.len();
+        threads.reserve(count, GFP_KERNEL)?;
+        for index in 0..count {
+            let cpu = match record.cpus.len() {
+                0 => None,
+                n => record.cpus.get(index % n).copied(),
+            };
+            let name = if count == 1 {
+                CString::try_from_fmt(fmt!("{}", record.name()))?
+            } else {
+                CString::try_from_fmt(fmt!("{}/{index}", record.name()))?
+            };
+            let part = Arc::new(
+                Part {
+                    child: this.clone(),
+                    index,
+                },
+                GFP_KERNEL,
+            )?;
+            threads.push(thread::Thread::create(&name, cpu, part)?, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the child to stop and joins its threads.
+    fn stop(&self) {
+        let mut threads = self.threads.lock();
+        self.join(&mut threads);
+    }
+
+    fn join(&self, threads: &mut KVec<thread::Thread<Part>>) {
+        self.record.state.transition(State::Stopping);
+        // Each waits for its thread. That the list lets go of its references on the child is what
+        // ends the circle of references between the two.
+        threads.clear();
+        self.record.state.transition(State::Stopped);
+    }
+}
+
+/// Describes a child kernel that is to be spawned.
+///
+/// # Examples
+///
+/// ```ignore
+/// let child = Builder::new(module, c"worker")
+///     .cpus(&[cpu])
+///     .spawn(|ctx| {
+///         while !ctx.should_stop() {
+///             ctx.add_ops(1);
+///             ctx.sleep(10);
+///         }
+///         Ok(())
+///     })?;
+/// ```
+pub struct Builder<'a> {
+    owner: &'static ThisModule,
+    name: &'a CStr,
+    workload: &'a CStr,
+    threads: usize,
+    cpus: &'a [CpuId],
+}
+
+impl<'a> Builder<'a> {
+    /// Begins with a child of one thread, on any CPU, that belongs to module `owner`.
+    pub fn new(owner: &'static ThisModule, name: &'a CStr) -> Self {
+        Self {
+            owner,
+            name,
+            workload: c"",
+            threads: 1,
+            cpus: &[],
+        }
+    }
+
+    /// Says what the child works at, for debugfs.
+    pub fn workload(mut self, workload: &'a CStr) -> Self {
+        self.workload = workload;
+        self
+    }
+
+    /// Gives the child `n` threads.
+    pub fn threads(mut self, n: usize) -> Self {
+        self.threads = n;
+        self
+    }
+
+    /// Binds the threads to these CPUs in turn. A thread whose CPU is offline runs elsewhere until
+    /// that CPU comes back.
+    pub fn cpus(mut self, cpus: &'a [CpuId]) -> Self {
+        self.cpus = cpus;
+        self
+    }
+
+    /// Makes the child and lets it run `entry` in each of its threads.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the name is empty, longer than [`NAME_MAX`] or has other characters than
+    /// letters, digits and `-_.:/`, or if there are no threads or more than [`THREADS_MAX`];
+    /// `ENOMEM`. Nothing stays behind.
+    pub fn spawn<F>(self, entry: F) -> Result<Handle>
+    where
+        F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
+    {
+        let entry: KBox<dyn Entry> = KBox::new(entry, GFP_KERNEL)?;
+        self.spawn_boxed(entry)
+    }
+
+    fn spawn_boxed(self, entry: KBox<dyn Entry>) -> Result<Handle> {
+        let name = self.name.to_bytes();
+        let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
+        if name.is_empty() || name.len() > NAME_MAX || !name.iter().all(valid) {
+            pr_err!("name of a child: 1 to {NAME_MAX} letters, digits or -_.:/\n");
+            return Err(EINVAL);
+        }
+        if self.threads == 0 || self.threads > THREADS_MAX {
+            pr_err!("threads of a child: 1 to {THREADS_MAX}\n");
+            return Err(EINVAL);
+        }
+
+        let mut slots = KVec::with_capacity(self.threads, GFP_KERNEL)?;
+        for _ in 0..self.threads {
+            slots.push(context::Slot::new(), GFP_KERNEL)?;
+        }
+        let mut cpus = KVec::new();
+        cpus.extend_from_slice(self.cpus, GFP_KERNEL)?;
+
+        let record = Arc::new(
+            Record {
+                id: NEXT_ID.fetch_add(1, Relaxed),
+                name: CString::try_from(self.name)?,
+                owner: CString::try_from_fmt(fmt!("{}", crate::ffi::module_name(self.owner)))?,
+                workload: CString::try_from(self.workload)?,
+                cpus,
+                state: state::StateCell::new(),
+                generation: Atomic::new(0),
+                alive: Atomic::new(0),
+                end: Atomic::new(0),
+                slots,
+            },
+            GFP_KERNEL,
+        )?;
+        let child = Arc::pin_init(
+            pin_init!(Child {
+                record,
+                owner: self.owner,
+                entry,
+                threads <- new_mutex!(KVec::new(), "childkernel_threads"),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        // Listed first: once it runs nothing may fail. The handle takes it off again.
+        CHILDREN.add(child.clone())?;
+        let handle = Handle { child };
+        Child::start(&handle.child, &mut handle.child.threads.lock())?;
+        Ok(handle)
+    }
+}
+
+/// Owns a child kernel. Dropping it stops the child, joins it, and takes it off the list.
+pub struct Handle {
+    child: Arc<Child>,
+}
+
+impl Handle {
+    /// What is known of the child.
+    pub fn record(&self) -> &Record {
+        &self.child.record
+    }
+
+    /// Asks the child to stop, and waits until all its threads have ended. Its record stays.
+    pub fn stop(&self) {
+        self.child.stop();
+    }
+
+    /// Stops the child if it still runs, and starts its next generation.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; the child is then stopped.
+    pub fn restart(&self) -> Result {
+        let mut threads = self.child.threads.lock();
+        self.child.join(&mut threads);
+        self.child.record.state.transition(State::Spawning);
+        Child::start(&self.child, &mut threads)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.child.stop();
+        CHILDREN.remove(&self.child);
+    }
+}
+
+/// The records of all children that there are now, oldest first.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub fn list() -> Result<KVec<Arc<Record>>> {
+    CHILDREN.collect(|child| Some(child.record.clone()))
+}
+
+/// Joins all children of a module that goes, and waits for what it gave to deferred reclaim.
+///
+/// Called after the module's exit and before its text is freed, so it finds only what the module
+/// has forgotten.
+pub(crate) fn owner_goes(module: *const bindings::module) {
+    loop {
+        let left = CHILDREN.with(|children| {
+            children
+                .iter()
+                .find(|child| core::ptr::eq(child.owner.as_ptr(), module))
+                .cloned()
+        });
+        let Some(child) = left else { break };
+        pr_warn!(
+            "module {} goes without child {} ({}): joining it\n",
+            child.record.owner(),
+            child.record.id,
+            child.record.name()
+        );
+        child.stop();
+        CHILDREN.remove(&child);
+    }
+    crate::sync::rcu::flush();
+}

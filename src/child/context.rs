@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a thread of a child kernel sees of itself.
+#![deny(unsafe_code)]
+
+use super::{record::Record, thread};
+use crate::sync::atomic::{Atomic, Relaxed};
+use kernel::time::{msecs_to_jiffies, Jiffies, Msecs};
+
+/// The counters of one thread. Only that thread writes them.
+pub(super) struct Slot {
+    pub(super) ops: Atomic<u64>,
+    pub(super) violations: Atomic<u64>,
+}
+
+impl Slot {
+    pub(super) const fn new() -> Self {
+        Self {
+            ops: Atomic::new(0),
+            violations: Atomic::new(0),
+        }
+    }
+}
+
+/// How often [`Context::should_stop`] gives way to others.
+const YIELD_EVERY: u32 = 256;
+
+/// Passed to the entry function of a child, once for each of its threads.
+///
+/// Context: the thread itself, in process context.
+pub struct Context<'a> {
+    record: &'a Record,
+    slot: &'a Slot,
+    index: usize,
+    asked: u32,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(record: &'a Record, slot: &'a Slot, index: usize) -> Self {
+        Self {
+            record,
+            slot,
+            index,
+            asked: 0,
+        }
+    }
+
+    /// The id of the child.
+    pub fn id(&self) -> u64 {
+        self.record.id
+    }
+
+    /// Which thread of the child this is, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether the child was asked to stop, or another of its threads has failed.
+    ///
+    /// Every loop of a child asks this. It also gives way to other threads now and then, so a loop
+    /// that asks is fair on kernels without preemption too.
+    #[inline]
+    pub fn should_stop(&mut self) -> bool {
+        self.asked = self.asked.wrapping_add(1);
+        if self.asked % YIELD_EVERY == 0 {
+            crate::ffi::cond_resched();
+        }
+        thread::should_stop() || self.record.end.load(Relaxed) != 0
+    }
+
+    /// Sleeps for `ms` milliseconds, or less if the child is asked to stop.
+    pub fn sleep(&self, ms: Msecs) {
+        thread::sleep(msecs_to_jiffies(ms));
+    }
+
+    /// A limit for waits inside a child, in jiffies.
+    pub fn jiffies(ms: Msecs) -> Jiffies {
+        msecs_to_jiffies(ms)
+    }
+
+    /// Counts `n` operations done.
+    #[inline]
+    pub fn add_ops(&mut self, n: u64) {
+        let ops = &self.slot.ops;
+        ops.store(ops.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The operations that this thread has counted.
+    pub fn ops(&self) -> u64 {
+        self.slot.ops.load(Relaxed)
+    }
+
+    /// Counts a violation of what must hold.
+    #[cold]
+    pub fn violation(&mut self) {
+        self.add_violations(1);
+    }
+
+    /// Counts `n` violations.
+    pub fn add_violations(&mut self, n: u64) {
+        let violations = &self.slot.violations;
+        violations.store(violations.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The violations that this thread has counted.
+    pub fn violations(&self) -> u64 {
+        self.slot.violations.load(Relaxed)
+    }
+}

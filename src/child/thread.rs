@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A kernel thread that is owned: who has it can stop it, and who drops it has joined it.
+//!
+//! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    cpu::CpuId,
+    cpumask::CpumaskVar,
+    error::{from_err_ptr, to_result},
+    prelude::*,
+    sync::Arc,
+};
+
+/// What a thread runs.
+pub(super) trait Body: Send + Sync {
+    /// Runs in the new thread; when it returns the thread is over.
+    fn run(&self);
+}
+
+/// A kernel thread that runs a `B`.
+///
+/// # Invariants
+///
+/// `task` was made by `kthread_create()`, with a pointer to what `body` points to as its data. We
+/// hold a reference on it, taken before its first wake-up, so it stays valid even if the thread
+/// ends, or dies, by itself.
+pub(super) struct Thread<B: Body> {
+    task: NonNull<bindings::task_struct>,
+    body: Arc<B>,
+}
+
+// SAFETY: A task may be stopped and joined from any thread.
+unsafe impl<B: Body> Send for Thread<B> {}
+// SAFETY: A shared reference only wakes and asks it to stop, which any number of threads may do.
+unsafe impl<B: Body> Sync for Thread<B> {}
+
+impl<B: Body> Thread<B> {
+    /// Creates the thread. It runs nothing before [`wake`](Self::wake).
+    ///
+    /// It prefers `cpu`, if given: it runs there whenever that CPU is online.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EINTR` if the caller is killed meanwhile.
+    pub(super) fn create(name: &CStr, cpu: Option<CpuId>, body: Arc<B>) -> Result<Self> {
+        // SAFETY: The format takes one string. `entry` is given a pointer that stays valid as
+        // long as the thread: `body` is dropped by us only after joining it.
+        let task = from_err_ptr(unsafe {
+            bindings::kthread_create_on_node(
+                Some(Self::entry),
+                Arc::as_ptr(&body).cast_mut().cast(),
+                bindings::NUMA_NO_NODE,
+                c"%s".as_ptr().cast(),
+                name.as_ptr(),
+            )
+        })?;
+        // SAFETY: The thread waits for its first wake-up, so it can not have gone.
+        unsafe { bindings::get_task_struct(task) };
+        // INVARIANT: It was just made with `body`, and we hold a reference. From here on an error
+        // drops it, which joins it.
+        let this = Self {
+            task: NonNull::new(task).ok_or(EINVAL)?,
+            body,
+        };
+        if let Some(cpu) = cpu {
+            let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+            mask.set(cpu);
+            // SAFETY: The thread was not woken yet; the mask is copied.
+            to_result(unsafe { bindings::kthread_affine_preferred(task, mask.as_raw()) })?;
+        }
+        Ok(this)
+    }
+
+    /// Lets the thread begin.
+    pub(super) fn wake(&self) {
+        // SAFETY: By the type invariant the task is valid.
+        unsafe { bindings::wake_up_process(self.task.as_ptr()) };
+    }
+
+    /// # Safety
+    ///
+    /// Only to be called by a thread made by [`Thread::create`], with its data.
+    unsafe extern "C" fn entry(data: *mut c_void) -> c_int {
+        // SAFETY: The pointer comes from `create`; the `Arc` it comes from lives until the thread
+        // has been joined.
+        let body = unsafe { &*data.cast::<B>() };
+        body.run();
+        0
+    }
+}
+
+/// Whether the current thread, which must be a [`Thread`], was asked to stop.
+#[inline]
+pub(super) fn should_stop() -> bool {
+    // SAFETY: The caller is a kernel thread.
+    unsafe { bindings::kthread_should_stop() }
+}
+
+/// Sleeps for `jiffies`, or less when asked to stop. The caller must be a [`Thread`].
+pub(super) fn sleep(jiffies: kernel::time::Jiffies) {
+    // A request that came before this call ends it too: kthread_stop() leaves a notification that
+    // interruptible sleeps look at first.
+    // SAFETY: Called from process context.
+    unsafe {
+        bindings::schedule_timeout_interruptible(c_long::try_from(jiffies).unwrap_or(c_long::MAX))
+    };
+}
+
+impl<B: Body> Drop for Thread<B> {
+    /// Asks the thread to stop and waits until it has ended.
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the task is valid, running or not; after this call the
+        // thread executes nothing of ours any more. It returns at once if it ended before.
+        unsafe {
+            bindings::kthread_stop(self.task.as_ptr());
+            bindings::put_task_struct(self.task.as_ptr());
+        }
+        let _ = &self.body;
+    }
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See shim.h. Everything that inline or generic Rust code can reach from
+ * another module is exported; the rest is for the library alone.
+ */
+
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/export.h>
+#include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/utsname.h>
+
+#include "shim.h"
+
+void childkernel_init_completion(struct completion *x, const char *name,
+				 struct lock_class_key *key)
+{
+	init_completion(x);
+	/* init_completion() has one class for all of Rust; ours have one each. */
+	lockdep_set_class_and_name(&x->wait.lock, key, name);
+}
+EXPORT_SYMBOL_GPL(childkernel_init_completion);
+
+void childkernel_reinit_completion(struct completion *x)
+{
+	reinit_completion(x);
+}
+EXPORT_SYMBOL_GPL(childkernel_reinit_completion);
+
+void childkernel_seqlock_init(seqlock_t *sl, const char *name,
+			      struct lock_class_key *lock_key,
+			      struct lock_class_key *seq_key)
+{
+	seqlock_init(sl);
+	lockdep_set_class_and_name(&sl->lock, lock_key, name);
+	__seqcount_init(&sl->seqcount.seqcount, name, seq_key);
+}
+EXPORT_SYMBOL_GPL(childkernel_seqlock_init);
+
+void childkernel_write_seqlock(seqlock_t *sl)
+{
+	write_seqlock(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_write_seqlock);
+
+bool childkernel_write_tryseqlock(seqlock_t *sl)
+{
+	if (!spin_trylock(&sl->lock))
+		return false;
+	write_seqcount_begin(&sl->seqcount);
+	return true;
+}
+EXPORT_SYMBOL_GPL(childkernel_write_tryseqlock);
+
+void childkernel_write_sequnlock(seqlock_t *sl)
+{
+	write_sequnlock(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_write_sequnlock);
+
+unsigned int childkernel_read_seqbegin(const seqlock_t *sl)
+{
+	return read_seqbegin(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_seqbegin);
+
+bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq)
+{
+	return raw_seqcount_try_begin(&sl->seqcount, *seq);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_tryseqbegin);
+
+bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq)
+{
+	return read_seqretry(sl, seq);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_seqretry);
+
+void childkernel_init_list_head_rcu(struct list_head *head)
+{
+	INIT_LIST_HEAD_RCU(head);
+}
+EXPORT_SYMBOL_GPL(childkernel_init_list_head_rcu);
+
+void childkernel_list_add_rcu(struct list_head *new, struct list_head *head)
+{
+	list_add_rcu(new, head);
+}
+EXPORT_SYMBOL_GPL(childkernel_list_add_rcu);
+
+void childkernel_list_add_tail_rcu(struct list_head *new, struct list_head *head)
+{
+	list_add_tail_rcu(new, head);
+}
+EXPORT_SYMBOL_GPL(childkernel_list_add_tail_rcu);
+
+void childkernel_list_del_rcu(struct list_head *entry)
+{
+	list_del_rcu(entry);
+}
+EXPORT_SYMBOL_GPL(childkernel_list_del_rcu);
+
+struct list_head *childkernel_list_next_rcu(const struct list_head *entry)
+{
+	return rcu_dereference(list_next_rcu(entry));
+}
+EXPORT_SYMBOL_GPL(childkernel_list_next_rcu);
+
+/* Runs what has to wait for a grace period and then for process context. */
+static struct workqueue_struct *reclaim_wq;
+static DEFINE_MUTEX(reclaim_flush_mutex);
+static bool reclaim_pending;
+
+int childkernel_reclaim_init(void)
+{
+	reclaim_wq = alloc_workqueue("childkernel_reclaim", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return reclaim_wq ? 0 : -ENOMEM;
+}
+
+void childkernel_reclaim_exit(void)
+{
+	childkernel_reclaim_flush();
+	destroy_workqueue(reclaim_wq);
+}
+
+/*
+ * Costs nothing when nothing was queued since the last flush, as it is called
+ * for every module that goes. The mutex makes a second caller wait for the
+ * first, which may be flushing what the second one needs to be gone.
+ */
+void childkernel_reclaim_flush(void)
+{
+	mutex_lock(&reclaim_flush_mutex);
+	if (xchg(&reclaim_pending, false)) {
+		/* The callbacks that queue the works first, then the works. */
+		rcu_barrier();
+		flush_workqueue(reclaim_wq);
+	}
+	mutex_unlock(&reclaim_flush_mutex);
+}
+EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
+
+void childkernel_reclaim(struct rcu_work *rwork, work_func_t func)
+{
+	INIT_RCU_WORK(rwork, func);
+	queue_rcu_work(reclaim_wq, rwork);
+	/* After queueing: a flush that misses the flag started before this. */
+	WRITE_ONCE(reclaim_pending, true);
+}
+EXPORT_SYMBOL_GPL(childkernel_reclaim);
+
+/* Rust knows no address spaces: it keeps a per-CPU address as a plain pointer. */
+static u64 __percpu *cell(const u64 *p)
+{
+	return (u64 __percpu *)(__force unsigned long)p;
+}
+
+u64 *childkernel_percpu_alloc(size_t count)
+{
+	size_t size;
+
+	if (check_mul_overflow(count, sizeof(u64), &size))
+		return NULL;
+	return (u64 *)(__force unsigned long)__alloc_percpu(size, __alignof__(u64));
+}
+EXPORT_SYMBOL_GPL(childkernel_percpu_alloc);
+
+void childkernel_percpu_free(u64 *p)
+{
+	free_percpu(cell(p));
+}
+EXPORT_SYMBOL_GPL(childkernel_percpu_free);
+
+void childkernel_percpu_add(u64 *p, u64 n)
+{
+	this_cpu_add(*cell(p), n);
+}
+EXPORT_SYMBOL_GPL(childkernel_percpu_add);
+
+u64 childkernel_percpu_add_return(u64 *p, u64 n)
+{
+	return this_cpu_add_return(*cell(p), n);
+}
+EXPORT_SYMBOL_GPL(childkernel_percpu_add_return);
+
+u64 childkernel_percpu_sum(const u64 *p)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(cell(p), cpu));
+	return sum;
+}
+EXPORT_SYMBOL_GPL(childkernel_percpu_sum);
+
+static DEFINE_MUTEX(children_mutex);
+static DEFINE_MUTEX(locks_mutex);
+
+struct mutex *childkernel_children_mutex(void)
+{
+	return &children_mutex;
+}
+
+struct mutex *childkernel_locks_mutex(void)
+{
+	return &locks_mutex;
+}
+
+bool childkernel_cpu_online(unsigned int cpu)
+{
+	return cpu < nr_cpu_ids && cpu_online(cpu);
+}
+
+int childkernel_cpulist_parse(const char *buf, struct cpumask *mask)
+{
+	return cpulist_parse(buf, mask);
+}
+
+void childkernel_cond_resched(void)
+{
+	cond_resched();
+}
+EXPORT_SYMBOL_GPL(childkernel_cond_resched);
+
+void childkernel_ndelay(unsigned long ns)
+{
+	ndelay(ns);
+}
+
+bool childkernel_in_hardirq(void)
+{
+	return in_hardirq();
+}
+
+bool childkernel_in_softirq(void)
+{
+	return in_serving_softirq();
+}
+
+const char *childkernel_uts_release(void)
+{
+	return init_utsname()->release;
+}
+
+const char *childkernel_module_name(const struct module *mod)
+{
+	return mod ? module_name((struct module *)mod) : "kernel";
+}
+
+/* The kernel crate knows no string parameters. */
+static char *cpus = "";
+module_param(cpus, charp, 0444);
+MODULE_PARM_DESC(cpus, "CPUs the children are bound to in turn, as a list such as 0,2-3 (default: all online)");
+
+static char *workload = "";
+module_param(workload, charp, 0444);
+MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake or all (default: none)");
+
+static char *primitive = "";
+module_param(primitive, charp, 0444);
+MODULE_PARM_DESC(primitive, "for workload=counter: spinlock, mutex, atomic or all (default: spinlock; with workload=all: all)");
+
+static char *stats = "times";
+module_param(stats, charp, 0444);
+MODULE_PARM_DESC(stats, "lock statistics: off, contended or times (default: times, 1 in 64 sampled)");
+
+const char *childkernel_param_cpus(void)
+{
+	return cpus;
+}
+
+const char *childkernel_param_workload(void)
+{
+	return workload;
+}
+
+const char *childkernel_param_primitive(void)
+{
+	return primitive;
+}
+
+const char *childkernel_param_stats(void)
+{
+	return stats;
+}
+
+#ifdef CONFIG_CHILDKERNEL_TWINS
+static char *twin = "";
+module_param(twin, charp, 0444);
+MODULE_PARM_DESC(twin, "break a load on purpose: unlocked, noretry, unbuilt, nograce or lost (default: none)");
+
+const char *childkernel_param_twin(void)
+{
+	return twin;
+}
+#else
+const char *childkernel_param_twin(void)
+{
+	return "";
+}
+#endif
+
+/*
+ * Rust symbols for dependants. Their C type does not matter: only the address
+ * is used.
+ */
+#define EXPORT_SYMBOL_RUST_GPL(sym) extern int sym; EXPORT_SYMBOL_GPL(sym)
+#include "exports_generated.h"
+
+/* See Kbuild: dependants of another build ask for another name. */
+#include "childkernel_abi.h"
+extern const char CHILDKERNEL_ABI;
+const char CHILDKERNEL_ABI = 1;
+EXPORT_SYMBOL_GPL(CHILDKERNEL_ABI);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The macros and inline functions of the kernel that Rust cannot call, as
+ * functions. bindgen reads this header. What is an ordinary function in C is
+ * called through the kernel crate's own bindings instead and is not here.
+ */
+#ifndef CHILDKERNEL_SHIM_H
+#define CHILDKERNEL_SHIM_H
+
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/seqlock.h>
+#include <linux/workqueue.h>
+
+/* sync/completion.rs */
+void childkernel_init_completion(struct completion *x, const char *name,
+				 struct lock_class_key *key);
+void childkernel_reinit_completion(struct completion *x);
+
+/* sync/seqlock.rs */
+void childkernel_seqlock_init(seqlock_t *sl, const char *name,
+			      struct lock_class_key *lock_key,
+			      struct lock_class_key *seq_key);
+void childkernel_write_seqlock(seqlock_t *sl);
+bool childkernel_write_tryseqlock(seqlock_t *sl);
+void childkernel_write_sequnlock(seqlock_t *sl);
+unsigned int childkernel_read_seqbegin(const seqlock_t *sl);
+bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq);
+bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq);
+
+/* sync/rcu_list.rs */
+void childkernel_init_list_head_rcu(struct list_head *head);
+void childkernel_list_add_rcu(struct list_head *new, struct list_head *head);
+void childkernel_list_add_tail_rcu(struct list_head *new, struct list_head *head);
+void childkernel_list_del_rcu(struct list_head *entry);
+struct list_head *childkernel_list_next_rcu(const struct list_head *entry);
+
+/* sync/rcu.rs */
+int childkernel_reclaim_init(void);
+void childkernel_reclaim_exit(void);
+void childkernel_reclaim_flush(void);
+void childkernel_reclaim(struct rcu_work *rwork, work_func_t func);
+
+/* sync/percpu.rs */
+u64 *childkernel_percpu_alloc(size_t count);
+void childkernel_percpu_free(u64 *p);
+void childkernel_percpu_add(u64 *p, u64 n);
+u64 childkernel_percpu_add_return(u64 *p, u64 n);
+u64 childkernel_percpu_sum(const u64 *p);
+
+/* sync/registry.rs */
+struct mutex *childkernel_children_mutex(void);
+struct mutex *childkernel_locks_mutex(void);
+
+/* child/thread.rs */
+bool childkernel_cpu_online(unsigned int cpu);
+int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
+void childkernel_cond_resched(void);
+
+/* ffi/ */
+void childkernel_ndelay(unsigned long ns);
+bool childkernel_in_hardirq(void);
+bool childkernel_in_softirq(void);
+const char *childkernel_uts_release(void);
+const char *childkernel_module_name(const struct module *mod);
+const char *childkernel_param_cpus(void);
+const char *childkernel_param_workload(void);
+const char *childkernel_param_primitive(void);
+const char *childkernel_param_stats(void);
+const char *childkernel_param_twin(void);
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What each lock costs: counted where it happens, per CPU, without taking the lock again.
+//!
+//! [`Counted`] wraps any lock, an outsider's too. How much is counted is a matter of run time:
+//! `off` costs one load, `contended` counts acquisitions and who had to wait, `times` also takes
+//! the clock, for one acquisition in [`SAMPLE`].
+#![deny(unsafe_code)]
+
+use crate::sync::{
+    atomic::{Atomic, Relaxed},
+    registry::{Registry, RegistryMutex},
+};
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::Arc, //
+};
+
+mod counted;
+mod histogram;
+pub(crate) mod json;
+mod lock_stats;
+
+pub use counted::{Counted, CountedGuard, Lockable};
+pub use lock_stats::{LockStats, SAMPLE};
+
+/// How much is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Mode {
+    /// Nothing.
+    Off = 0,
+    /// Acquisitions, and contended ones by call site.
+    Contended = 1,
+    /// The same, and waiting and holding times, sampled.
+    Times = 2,
+}
+
+impl Mode {
+    /// Finds a mode by its word.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid.
+    pub(crate) fn from_word(word: &str) -> Result<Self> {
+        match word {
+            "off" => Ok(Self::Off),
+            "contended" => Ok(Self::Contended),
+            "times" => Ok(Self::Times),
+            other => {
+                pr_err!("stats={other}: valid are off, contended, times\n");
+                Err(EINVAL)
+            }
+        }
+    }
+}
+
+static MODE: Atomic<u32> = Atomic::new(Mode::Off as u32);
+
+/// The mode that counts now.
+#[inline]
+pub fn mode() -> Mode {
+    match MODE.load(Relaxed) {
+        0 => Mode::Off,
+        1 => Mode::Contended,
+        _ => Mode::Times,
+    }
+}
+
+/// Changes the mode for all locks. Guards that are held keep what they began with.
+pub fn set_mode(mode: Mode) {
+    MODE.store(mode as u32, Relaxed);
+}
+
+static LOCKS: Registry<LockStats> = Registry::new(RegistryMutex::Locks);
+
+/// The statistics of all counted locks that there are now, oldest first.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub fn locks() -> Result<KVec<Arc<LockStats>>> {
+    LOCKS.collect(|stats| Some(stats.clone()))
+}
+
+/// Writes the value of the key `locks` of `stats.json`.
+pub(crate) fn write_json(f: &mut fmt::Formatter<'_>, locks: &[Arc<LockStats>]) -> fmt::Result {
+    f.write_str("[")?;
+    for (i, lock) in locks.iter().enumerate() {
+        if i > 0 {
+            f.write_str(",")?;
+        }
+        lock.write_json(f)?;
+    }
+    f.write_str("]")
+}
+
+/// Writes the table of locks of `summary`.
+pub(crate) fn write_summary(f: &mut fmt::Formatter<'_>, locks: &[Arc<LockStats>]) -> fmt::Result {
+    f.write_fmt(fmt!(
+        "{:<20} {:<9} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}\n",
+        "LOCK",
+        "KIND",
+        "ACQUIRED",
+        "CONTENDED",
+        "WAIT p50",
+        "WAIT p99",
+        "HOLD p50",
+        "HOLD p99"
+    ))?;
+    for lock in locks {
+        lock.write_summary(f)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A lock with statistics around any lock without.
+#![deny(unsafe_code)]
+
+use super::{
+    lock_stats::{elapsed, LockStats},
+    mode,
+    Mode, //
+};
+use crate::sync::{
+    lock::{mutex::MutexBackend, spinlock::SpinLockBackend, Backend, Guard, Lock},
+    rcu_list::{self, RcuList},
+    seqlock::{self, SeqLock},
+};
+use core::{
+    ops::{Deref, DerefMut},
+    panic::Location,
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{Instant, Monotonic},
+};
+
+/// A lock that can be counted.
+///
+/// Implement it for a lock of your own to wrap it in [`Counted`].
+pub trait Lockable {
+    /// What the statistics call this kind of lock.
+    const KIND: &'static str;
+    /// What holds the lock.
+    type Guard<'a>
+    where
+        Self: 'a;
+
+    /// Takes the lock, waiting for it.
+    fn acquire(&self) -> Self::Guard<'_>;
+    /// Takes the lock if that needs no waiting.
+    fn try_acquire(&self) -> Option<Self::Guard<'_>>;
+}
+
+/// What the statistics call a lock of the `kernel` crate.
+pub trait BackendKind: Backend {
+    /// The name of the kind.
+    const KIND: &'static str;
+}
+
+impl BackendKind for SpinLockBackend {
+    const KIND: &'static str = "spinlock";
+}
+
+impl BackendKind for MutexBackend {
+    const KIND: &'static str = "mutex";
+}
+
+impl<T, B: BackendKind> Lockable for Lock<T, B> {
+    const KIND: &'static str = B::KIND;
+    type Guard<'a>
+        = Guard<'a, T, B>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.lock()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        self.try_lock()
+    }
+}
+
+/// Counts the writers; readers of a sequence lock take nothing that could be counted.
+impl<T: seqlock::Payload> Lockable for SeqLock<T> {
+    const KIND: &'static str = "seqlock";
+    type Guard<'a>
+        = seqlock::WriteGuard<'a, T>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.write()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        self.try_write()
+    }
+}
+
+/// Counts the writers; lookups take no lock.
+impl<T: Send + Sync + 'static, B: Backend> Lockable for RcuList<T, B> {
+    const KIND: &'static str = "rculist";
+    type Guard<'a>
+        = rcu_list::Writer<'a, T, B>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.lock()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        self.try_lock()
+    }
+}
+
+/// A lock of kind `L` with statistics, listed in debugfs as long as it lives.
+///
+/// Context and order are those of `L`. Creating and dropping it sleeps.
+///
+/// # Examples
+///
+/// ```ignore
+/// let n = KBox::pin_init(Counted::new(c"requests", new_spinlock!(0u64)), GFP_KERNEL)?;
+/// **n.lock() += 1;
+/// ```
+#[pin_data]
+pub struct Counted<L: Lockable> {
+    stats: Listed,
+    #[pin]
+    lock: L,
+}
+
+impl<L: Lockable> Counted<L> {
+    /// Creates an initialiser for a lock that the statistics call `name`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new<'a>(
+        name: &'a CStr,
+        lock: impl PinInit<L> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        L: 'a,
+    {
+        try_pin_init!(Self {
+            lock <- lock,
+            // Last, as nothing may fail once it is listed.
+            stats: Listed(LockStats::register(name, L::KIND)?),
+        })
+    }
+
+    /// Takes the lock.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> CountedGuard<'_, L> {
+        match mode() {
+            Mode::Off => CountedGuard {
+                guard: self.lock.acquire(),
+                hold: Hold::unsampled(&self.stats),
+            },
+            mode => self.lock_counted(mode, Location::caller()),
+        }
+    }
+
+    fn lock_counted(&self, mode: Mode, at: &'static Location<'static>) -> CountedGuard<'_, L> {
+        let sampled = if mode == Mode::Times {
+            self.stats.acquired_sampled()
+        } else {
+            self.stats.acquired();
+            false
+        };
+        let wanted = sampled.then(Instant::<Monotonic>::now);
+        let guard = match self.lock.try_acquire() {
+            Some(guard) => guard,
+            None => {
+                self.stats.contended(at);
+                self.lock.acquire()
+            }
+        };
+        if let Some(wanted) = wanted {
+            self.stats.waited(wanted);
+        }
+        CountedGuard {
+            guard,
+            hold: Hold {
+                stats: &self.stats,
+                since: sampled.then(Instant::<Monotonic>::now),
+                ns: 0,
+            },
+        }
+    }
+
+    /// The lock itself, for what is not counted: lookups, reads.
+    #[inline]
+    pub fn inner(&self) -> &L {
+        &self.lock
+    }
+
+    /// Its statistics.
+    pub fn stats(&self) -> &LockStats {
+        &self.stats
+    }
+}
+
+/// Statistics that are listed, and no longer so when dropped.
+struct Listed(Arc<LockStats>);
+
+impl Deref for Listed {
+    type Target = LockStats;
+
+    #[inline]
+    fn deref(&self) -> &LockStats {
+        &self.0
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.unregister();
+    }
+}
+
+/// Holds a [`Counted`] lock.
+// Fields are dropped in this order: first the lock is released, then the time is recorded.
+pub struct CountedGuard<'a, L: Lockable + 'a> {
+    guard: L::Guard<'a>,
+    hold: Hold<'a>,
+}
+
+struct Hold<'a> {
+    stats: &'a LockStats,
+    since: Option<Instant<Monotonic>>,
+    ns: u64,
+}
+
+impl<'a> Hold<'a> {
+    #[inline]
+    fn unsampled(stats: &'a LockStats) -> Self {
+        Self {
+            stats,
+            since: None,
+            ns: 0,
+        }
+    }
+}
+
+impl<'a, L: Lockable + 'a> Drop for CountedGuard<'a, L> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(since) = self.hold.since {
+            self.hold.ns = elapsed(since);
+        }
+    }
+}
+
+impl Drop for Hold<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.since.is_some() {
+            self.stats.held(self.ns);
+        }
+    }
+}
+
+impl<'a, L: Lockable + 'a> Deref for CountedGuard<'a, L> {
+    type Target = L::Guard<'a>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.guard
+    }
+}
+
+impl<'a, L: Lockable + 'a> DerefMut for CountedGuard<'a, L> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.guard
+    }
+}

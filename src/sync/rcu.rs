@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Read-copy-update: readers that wait for nobody.
+//!
+//! The read side is the `kernel` crate's. What is here is the queue for memory that has to wait for
+//! a grace period and whose destructor then wants process context.
+//!
+//! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
+//!
+//! Reference: <https://docs.kernel.org/RCU/whatisRCU.html>
+
+use kernel::{bindings, error::to_result, prelude::*};
+
+pub use kernel::sync::rcu::{rcu_barrier, read_lock, synchronize_rcu, Guard};
+
+/// Waits until everything that was given to deferred reclaim before this call has been dropped.
+///
+/// Context: process, may sleep. Must not be called from a destructor that runs deferred.
+pub fn flush() {
+    // SAFETY: Called from process context; the queue exists as long as the module does.
+    unsafe { crate::ffi::childkernel_reclaim_flush() };
+}
+
+/// The workqueue on which deferred destructors run; it exists as long as this value.
+pub(crate) struct ReclaimQueue(());
+
+impl ReclaimQueue {
+    /// Creates the queue. The module does so once, before anything else.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: Called once, from the module's init.
+        to_result(unsafe { crate::ffi::childkernel_reclaim_init() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for ReclaimQueue {
+    fn drop(&mut self) {
+        // SAFETY: `new` created the queue; the module's exit, the only place that drops it, comes
+        // after all dependants are gone and all children have been joined.
+        unsafe { crate::ffi::childkernel_reclaim_exit() };
+    }
+}
+
+/// Calls `func` with `work` in process context, after a grace period.
+///
+/// Context: any but NMI.
+///
+/// # Safety
+///
+/// `work` must be valid for writes until `func` runs, and in no other use. `func`, and what it
+/// needs, must exist until then; [`flush`] waits for it.
+pub(crate) unsafe fn reclaim(
+    work: *mut bindings::rcu_work,
+    func: unsafe extern "C" fn(*mut bindings::work_struct),
+) {
+    // SAFETY: By the safety requirements of this function.
+    unsafe { crate::ffi::childkernel_reclaim(work, Some(func)) };
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Loads: what children can be told to run, each checking itself as it runs.
+//!
+//! | load | what children do | what must hold |
+//! |---|---|---|
+//! | `counter` | add to one number under a spinlock, a mutex or by a CAS loop | the number is the sum of what each has added |
+//! | `record` | write an 8-word record under a sequence lock, or copy it | no copy is torn, none goes back |
+//! | `list` | insert into and remove from an RCU list, or look up; two timers look up as well, in hard and soft interrupt context | no lookup sees what is half built, was unlinked before it began, or freed; all that was removed is freed |
+//! | `handshake` | pass a token to and fro through completions | it arrives each time, in order, and no wait goes on for ever |
+//!
+//! A load is a [`Load`]; this file runs it: makes the children, ends them, adds up, and says in one
+//! line how it went. To add one: a file below `workload/`, and a line each in [`Kind`] and
+//! [`Session::start`].
+#![deny(unsafe_code)]
+
+use crate::{
+    child::{self, Builder, Context, Handle},
+    sync::atomic::{Atomic, Full, Relaxed},
+};
+use kernel::{
+    fmt,
+    prelude::*,
+    str::CString,
+    sync::Arc,
+    time::{Delta, Instant, Monotonic},
+    ThisModule,
+};
+
+mod config;
+mod counter;
+mod handshake;
+mod list;
+mod record;
+mod report;
+
+pub(crate) use config::{Config, Numbers};
+use config::{Kind, Twin};
+
+/// A twin does this many operations in each child, and ends: its fault shows by then.
+const TWIN_OPS: u64 = 50_000;
+
+/// What children run together.
+trait Load: Send + Sync {
+    /// Runs in each child until [`Worker::done`].
+    fn work(&self, worker: &mut Worker<'_, '_>) -> Result;
+
+    /// Checks what can only be checked when all children have ended, and returns how many
+    /// violations that shows. Called once, by the last child.
+    fn finish(&self) -> u64;
+
+    /// Says in a few words what was done besides the operations.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+struct Described<'a>(&'a dyn Load);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(f)
+    }
+}
+
+/// A load that runs, with its children.
+struct Session {
+    shared: Arc<Shared>,
+    // Dropped first to last: stops and joins the children.
+    children: KVec<Handle>,
+}
+
+/// What the children of a session share.
+struct Shared {
+    label: CString,
+    load: Arc<dyn Load>,
+    config: Config,
+    children: usize,
+    deadline: Option<Instant<Monotonic>>,
+    alive: Atomic<usize>,
+    ops: Atomic<u64>,
+    violations: Atomic<u64>,
+}
+
+impl Shared {
+    fn label(&self) -> &str {
+        self.label.to_str().unwrap_or("?")
+    }
+
+    /// What each child runs.
+    fn run(&self, index: usize, ctx: &mut Context<'_>) -> Result {
+        let mut worker = Worker {
+            ctx,
+            shared: self,
+            index,
+            asked: 0,
+        };
+        let result = self.load.work(&mut worker);
+        self.ops.fetch_add(ctx.ops(), Relaxed);
+        self.violations.fetch_add(ctx.violations(), Relaxed);
+        if self.alive.fetch_sub(1, Full) == 1 {
+            self.end(ctx);
+        }
+        result
+    }
+
+    /// Ends the session, in its last child.
+    fn end(&self, ctx: &mut Context<'_>) {
+        let found = self.load.finish();
+        ctx.add_violations(found);
+        let violations = self.violations.load(Relaxed).saturating_add(found);
+        let verdict = if violations == 0 { "SUCCESS" } else { "FAILURE" };
+        pr_info!(
+            "{}: end: {} children, {} ops, {} violations, {}: {verdict}\n",
+            self.label(),
+            self.children,
+            self.ops.load(Relaxed),
+            violations,
+            Described(&*self.load)
+        );
+    }
+}
+
+/// A child at work on a load.
+struct Worker<'a, 'c> {
+    ctx: &'a mut Context<'c>,
+    shared: &'a Shared,
+    /// Which child of the session this is, from 0.
+    index: usize,
+    asked: u32,
+}
+
+impl Worker<'_, '_> {
+    /// Whether it is time to end.
+    #[inline]
+    fn done(&mut self) -> bool {
+        self.asked = self.asked.wrapping_add(1);
+        self.ctx.should_stop()
+            || (self.asked % 16 == 0 && self.is_late())
+            || (self.shared.config.twin.is_some() && self.ctx.ops() >= TWIN_OPS)
+    }
+
+    fn is_late(&self) -> bool {
+        self.shared
+            .deadline
+            .is_some_and(|deadline| !deadline.elapsed().is_negative())
+    }
+
+    /// Spends the time that the critical section is to last.
+    #[inline]
+    fn hold(&self) {
+        crate::ffi::ndelay(self.shared.config.hold_ns);
+    }
+
+    /// Spends the time between two critical sections.
+    #[inline]
+    fn think(&self) {
+        crate::ffi::ndelay(self.shared.config.think_ns);
+    }
+
+    /// Widens the window of a race, in a twin.
+    #[inline]
+    fn widen(&self) {
+        crate::ffi::ndelay(self.shared.config.hold_ns.max(500));
+    }
+}
+
+impl Session {
+    /// Makes load `kind` and the children that run it.
+    fn start(module: &'static ThisModule, config: &Config, kind: Kind) -> Result<Self> {
+        let twin = config.twin;
+        let count = config.children_of(kind);
+        let load: Arc<dyn Load> = match kind {
+            Kind::CounterSpinlock => counter::spinlock(twin)?,
+            Kind::CounterMutex => counter::mutex(twin)?,
+            Kind::CounterAtomic => counter::atomic(twin)?,
+            Kind::Record => record::new(config.writers_of(count), twin)?,
+            Kind::List => list::new(config.writers_of(count), twin)?,
+            Kind::Handshake => handshake::new(count, twin)?,
+        };
+        let shared = Arc::new(
+            Shared {
+                label: CString::try_from_fmt(fmt!("{}", kind.label()))?,
+                load,
+                config: config.clone_for_session()?,
+                children: count,
+                deadline: (config.seconds > 0)
+                    .then(|| Instant::now() + Delta::from_secs(i64::from(config.seconds))),
+                alive: Atomic::new(count),
+                ops: Atomic::new(0),
+                violations: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let mut this = Self {
+            shared,
+            children: KVec::with_capacity(count, GFP_KERNEL)?,
+        };
+        for index in 0..count {
+            this.add_child(module, kind, index)?;
+        }
+        pr_info!(
+            "{}: {count} children, hold {} ns, think {} ns, {}\n",
+            this.shared.label(),
+            config.hold_ns,
+            config.think_ns,
+            config::Duration(config.seconds)
+        );
+        Ok(this)
+    }
+
+    fn add_child(&mut self, module: &'static ThisModule, kind: Kind, index: usize) -> Result {
+        let shared = self.shared.clone();
+        let name = CString::try_from_fmt(fmt!("{}/{index}", kind.short()))?;
+        let cpu = self.shared.config.cpu(index);
+        let child = Builder::new(module, &name)
+            .workload(&self.shared.label)
+            .cpus(cpu)
+            .spawn(move |ctx| shared.run(index, ctx))?;
+        Ok(self.children.push(child, GFP_KERNEL)?)
+    }
+}
+
+/// All loads that run. Dropping it ends them.
+pub(crate) struct Workload {
+    _report: Option<Handle>,
+    _sessions: KVec<Session>,
+}
+
+impl Workload {
+    /// Starts what `config` asks for: nothing, by default.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`. Nothing goes on running then.
+    pub(crate) fn start(module: &'static ThisModule, config: &Config) -> Result<Self> {
+        let mut sessions = KVec::new();
+        for kind in config.kinds() {
+            sessions.push(Session::start(module, config, kind)?, GFP_KERNEL)?;
+        }
+        let report = if config.stat_interval > 0 && !sessions.is_empty() {
+            Some(report::spawn(module, config.stat_interval)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            _report: report,
+            _sessions: sessions,
+        })
+    }
+}
+
+/// The operations and violations of all children that work at `label`.
+fn totals(label: &str) -> Result<(u64, u64)> {
+    let mut ops = 0u64;
+    let mut violations = 0u64;
+    for record in child::list()?.iter().filter(|r| r.workload() == label) {
+        ops = ops.wrapping_add(record.ops());
+        violations = violations.wrapping_add(record.violations());
+    }
+    Ok((ops, violations))
+}

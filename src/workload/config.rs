@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parameters: what is allowed, and the one line that says so when it is not.
+#![deny(unsafe_code)]
+
+use crate::ffi::{self, param};
+use kernel::{
+    cpu::{nr_cpu_ids, CpuId},
+    cpumask::CpumaskVar,
+    fmt,
+    prelude::*,
+    str::CString,
+};
+
+/// The most children of one load.
+const CHILDREN_MAX: i64 = 256;
+/// The longest run, in seconds.
+const SECONDS_MAX: i64 = 86_400;
+
+/// What can be run: a load with one of its primitives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    CounterSpinlock,
+    CounterMutex,
+    CounterAtomic,
+    Record,
+    List,
+    Handshake,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 6] = [
+        Self::CounterSpinlock,
+        Self::CounterMutex,
+        Self::CounterAtomic,
+        Self::Record,
+        Self::List,
+        Self::Handshake,
+    ];
+
+    /// The words for `workload` and `primitive`.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CounterSpinlock => ("counter", "spinlock"),
+            Self::CounterMutex => ("counter", "mutex"),
+            Self::CounterAtomic => ("counter", "atomic"),
+            Self::Record => ("record", "seqlock"),
+            Self::List => ("list", "rculist"),
+            Self::Handshake => ("handshake", "completion"),
+        }
+    }
+
+    /// What it is called in the log and in debugfs.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::CounterSpinlock => "counter/spinlock",
+            Self::CounterMutex => "counter/mutex",
+            Self::CounterAtomic => "counter/atomic",
+            Self::Record => "record/seqlock",
+            Self::List => "list/rculist",
+            Self::Handshake => "handshake/completion",
+        }
+    }
+
+    /// What its children are called.
+    pub(super) const fn short(self) -> &'static str {
+        match self {
+            Self::CounterSpinlock => "count-spin",
+            Self::CounterMutex => "count-mutex",
+            Self::CounterAtomic => "count-atomic",
+            Self::Record => "record",
+            Self::List => "list",
+            Self::Handshake => "handshake",
+        }
+    }
+
+    /// Whether its children are divided into readers and writers.
+    const fn has_readers(self) -> bool {
+        matches!(self, Self::Record | Self::List)
+    }
+}
+
+/// What a broken twin does wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twin {
+    /// `counter`: adds without the lock.
+    Unlocked,
+    /// `record`: does not look whether its copy is torn.
+    NoRetry,
+    /// `list`: publishes an element before it is built.
+    Unbuilt,
+    /// `list`: recycles an element without a grace period.
+    NoGrace,
+    /// `handshake`: loses the token now and then.
+    Lost,
+}
+
+impl Twin {
+    const ALL: [(Self, &'static str, &'static str); 5] = [
+        (Self::Unlocked, "unlocked", "counter"),
+        (Self::NoRetry, "noretry", "record"),
+        (Self::Unbuilt, "unbuilt", "list"),
+        (Self::NoGrace, "nograce", "list"),
+        (Self::Lost, "lost", "handshake"),
+    ];
+}
+
+/// The numbers among the parameters, as they were given.
+pub(crate) struct Numbers {
+    pub(crate) children: i64,
+    pub(crate) seconds: i64,
+    pub(crate) readers: i64,
+    pub(crate) writers: i64,
+    pub(crate) hold_ns: i64,
+    pub(crate) think_ns: i64,
+    pub(crate) stat_interval: i64,
+}
+
+/// Parameters that were checked.
+pub(crate) struct Config {
+    workload: &'static str,
+    primitive: &'static str,
+    children: usize,
+    /// Readers and writers, if they were given.
+    split: Option<(usize, usize)>,
+    cpus: KVec<CpuId>,
+    pub(super) seconds: u32,
+    pub(super) hold_ns: u64,
+    pub(super) think_ns: u64,
+    pub(super) stat_interval: u32,
+    pub(super) twin: Option<Twin>,
+}
+
+/// Shows how long a load will run.
+pub(super) struct Duration(pub(super) u32);
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("until unload"),
+            s => f.write_fmt(fmt!("{s} s")),
+        }
+    }
+}
+
+fn in_range(name: &str, value: i64, min: i64, max: i64) -> Result<i64> {
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        pr_err!("{name}={value}: valid are {min} to {max}\n");
+        Err(EINVAL)
+    }
+}
+
+impl Config {
+    /// Checks the parameters of the module.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid; `ENOMEM`.
+    pub(crate) fn new(n: &Numbers) -> Result<Self> {
+        let children = in_range("children", n.children, 0, CHILDREN_MAX)?;
+        let seconds = in_range("seconds", n.seconds, 0, SECONDS_MAX)?;
+        let readers = in_range("readers", n.readers, -1, CHILDREN_MAX)?;
+        let writers = in_range("writers", n.writers, -1, CHILDREN_MAX)?;
+        let max_ns = ffi::NDELAY_MAX as i64;
+        let hold_ns = in_range("hold_ns", n.hold_ns, 0, max_ns)?;
+        let think_ns = in_range("think_ns", n.think_ns, 0, max_ns)?;
+        let stat_interval = in_range("stat_interval", n.stat_interval, 0, SECONDS_MAX)?;
+
+        let this = Self {
+            workload: param::workload(),
+            primitive: param::primitive(),
+            children: children as usize,
+            split: Self::split(children, readers, writers)?,
+            cpus: Self::parse_cpus(param::cpus())?,
+            seconds: seconds as u32,
+            hold_ns: hold_ns as u64,
+            think_ns: think_ns as u64,
+            stat_interval: stat_interval as u32,
+            twin: Self::parse_twin(param::workload(), param::twin())?,
+        };
+        this.check_words()?;
+        Ok(this)
+    }
+
+    fn split(children: i64, readers: i64, writers: i64) -> Result<Option<(usize, usize)>> {
+        if readers < 0 && writers < 0 {
+            return Ok(None);
+        }
+        let (r, w) = match (readers, writers) {
+            (-1, w) => (children.saturating_sub(w), w),
+            (r, -1) => (r, children.saturating_sub(r)),
+            both => both,
+        };
+        let sum = r.saturating_add(w);
+        if r < 0 || w < 0 || !(1..=CHILDREN_MAX).contains(&sum) || (children != 0 && children != sum)
+        {
+            pr_err!(
+                "readers={readers} writers={writers}: valid are two numbers whose sum is children, or 1 to {CHILDREN_MAX} where that is 0\n"
+            );
+            return Err(EINVAL);
+        }
+        Ok(Some((r as usize, w as usize)))
+    }
+
+    fn check_words(&self) -> Result {
+        match self.workload {
+            "" | "counter" | "record" | "list" | "handshake" | "all" => {}
+            other => {
+                pr_err!("workload={other}: valid are counter, record, list, handshake, all\n");
+                return Err(EINVAL);
+            }
+        }
+        if self.kinds().next().is_none() && !(self.workload.is_empty() && self.primitive.is_empty())
+        {
+            let valid = match self.workload {
+                "" => "none without a workload",
+                "counter" => "spinlock, mutex, atomic, all",
+                "record" => "seqlock",
+                "list" => "rculist",
+                "handshake" => "completion",
+                _ => "spinlock, mutex, atomic, seqlock, rculist, completion, all",
+            };
+            pr_err!("primitive={}: valid are {valid}\n", self.primitive);
+            return Err(EINVAL);
+        }
+        if self.kinds().any(|k| k == Kind::Handshake) && self.children % 2 == 1 {
+            pr_err!(
+                "children={}: valid for handshake are even numbers, or 0\n",
+                self.children
+            );
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
+    fn parse_twin(workload: &str, word: &str) -> Result<Option<Twin>> {
+        if word.is_empty() {
+            return Ok(None);
+        }
+        let found = Twin::ALL
+            .into_iter()
+            .find(|(_, name, load)| *name == word && *load == workload);
+        if found.is_none() {
+            pr_err!("twin={word}: valid are unlocked (workload=counter), noretry (record), unbuilt, nograce (list), lost (handshake)\n");
+        }
+        found.map(|(twin, ..)| Some(twin)).ok_or(EINVAL)
+    }
+
+    fn parse_cpus(list: &str) -> Result<KVec<CpuId>> {
+        let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+        let mut cpus = KVec::new();
+        let mut valid = true;
+
+        if list.is_empty() {
+            for cpu in (0..nr_cpu_ids()).filter(|cpu| ffi::cpu_online(*cpu)) {
+                cpus.push(CpuId::from_u32(cpu).ok_or(EINVAL)?, GFP_KERNEL)?;
+            }
+            return Ok(cpus);
+        }
+        let list = CString::try_from_fmt(fmt!("{list}"))?;
+        valid &= ffi::cpulist_parse(&list, &mut mask).is_ok();
+        for cpu in (0..nr_cpu_ids()).filter_map(CpuId::from_u32) {
+            if mask.test(cpu) {
+                valid &= ffi::cpu_online(cpu.as_u32());
+                cpus.push(cpu, GFP_KERNEL)?;
+            }
+        }
+        if !valid || cpus.is_empty() {
+            pr_err!(
+                "cpus={}: valid are lists of online CPUs, such as 0,2-3, below {}\n",
+                list.to_str().unwrap_or("?"),
+                nr_cpu_ids()
+            );
+            return Err(EINVAL);
+        }
+        Ok(cpus)
+    }
+
+    /// A copy for the children of a session.
+    pub(super) fn clone_for_session(&self) -> Result<Self> {
+        let mut cpus = KVec::new();
+        cpus.extend_from_slice(&self.cpus, GFP_KERNEL)?;
+        Ok(Self { cpus, ..*self })
+    }
+
+    /// What is to be run.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
+        Kind::ALL.into_iter().filter(|kind| {
+            let (workload, primitive) = kind.words();
+            let by_default = workload != "counter" || self.workload == "all" || primitive == "spinlock";
+            (self.workload == "all" || self.workload == workload)
+                && match self.primitive {
+                    "" => by_default,
+                    "all" => true,
+                    word => word == primitive,
+                }
+        })
+    }
+
+    /// How many children a load gets.
+    pub(super) fn children_of(&self, kind: Kind) -> usize {
+        match self.split {
+            Some((readers, writers)) if kind.has_readers() => readers.saturating_add(writers),
+            _ => match self.children {
+                0 if kind == Kind::Handshake => self.cpus.len().next_multiple_of(2),
+                0 => self.cpus.len(),
+                n => n,
+            },
+        }
+    }
+
+    /// How many of `children` are writers: by default half of them, at least one.
+    pub(super) fn writers_of(&self, children: usize) -> usize {
+        match self.split {
+            Some((_, writers)) => writers,
+            None => children.div_ceil(2),
+        }
+    }
+
+    /// The CPU for child `index`.
+    pub(super) fn cpu(&self, index: usize) -> &[CpuId] {
+        let at = index.checked_rem(self.cpus.len()).unwrap_or(0);
+        self.cpus.get(at..=at).unwrap_or(&[])
+    }
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `list`: writers insert into and remove from an RCU list, everybody else looks up.
+//!
+//! Lookups come from children, from a timer in hard interrupt context, and from one in soft
+//! interrupt context. What must hold: no lookup sees an element that is half built, that was
+//! unlinked before the lookup began, or that was freed; and all that was removed is freed, in
+//! process context.
+//!
+//! The broken twins never free memory early: an element that is "recycled" without a grace period
+//! is overwritten with poison, and its memory waits for the grace period all the same.
+#![deny(unsafe_code)]
+
+use super::{Load, Twin, Worker};
+use crate::{
+    ffi,
+    new_rcu_list,
+    stats::Counted,
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        rcu,
+        rcu_list::{Node, Removed},
+        RcuList,
+    },
+};
+use kernel::{
+    fmt,
+    impl_has_hr_timer,
+    prelude::*,
+    sync::{new_mutex, Arc, ArcBorrow, Mutex},
+    time::{
+        hrtimer::{
+            ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
+            HrTimerRestart, RelativeMode, RelativeSoftMode,
+        },
+        Delta, Monotonic,
+    },
+};
+
+/// An element that lookups may use.
+const LIVE: u32 = 0x6c69_7665;
+/// An element that was freed.
+const POISON: u32 = 0x6465_6164;
+
+/// How many elements each writer keeps in the list.
+const KEEP: u64 = 8;
+/// A writer waits for a grace period itself once in so many removals, so that no more than this
+/// many wait for their deferred end.
+const SYNCHRONIZE_EVERY: u64 = 64;
+/// How often the timers look up.
+const TIMER_US: i64 = 500;
+
+/// What is counted, by all contexts.
+struct Tally {
+    inserted: Atomic<u64>,
+    removed: Atomic<u64>,
+    freed: Atomic<u64>,
+    process: Atomic<u64>,
+    softirq: Atomic<u64>,
+    hardirq: Atomic<u64>,
+    /// What was seen in interrupts and destructors, which are no child.
+    violations: Atomic<u64>,
+    /// Counts the removals that are done. Written under the writers' lock.
+    epoch: Atomic<u64>,
+}
+
+struct Element {
+    key: u64,
+    /// `!key` when built.
+    check: Atomic<u64>,
+    state: Atomic<u32>,
+    /// The removal that unlinked it, or 0.
+    unlinked: Atomic<u64>,
+    tally: Arc<Tally>,
+}
+
+impl Element {
+    fn unbuilt(key: u64, tally: Arc<Tally>) -> Self {
+        Self {
+            key,
+            check: Atomic::new(0),
+            state: Atomic::new(0),
+            unlinked: Atomic::new(0),
+            tally,
+        }
+    }
+
+    fn build(&self) {
+        self.check.store(!self.key, Relaxed);
+        self.state.store(LIVE, Relaxed);
+    }
+
+    fn poison(&self) {
+        self.state.store(POISON, Relaxed);
+        self.check.store(0, Relaxed);
+    }
+
+    fn is_whole(&self) -> bool {
+        self.state.load(Relaxed) == LIVE && self.check.load(Relaxed) == !self.key
+    }
+}
+
+impl Drop for Element {
+    fn drop(&mut self) {
+        self.poison();
+        self.tally.freed.fetch_add(1, Relaxed);
+        if ffi::in_hardirq() || ffi::in_softirq() {
+            self.tally.violations.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// What the timers need: the list and the counters.
+#[pin_data]
+struct Lookup {
+    #[pin]
+    list: Counted<RcuList<Element>>,
+    tally: Arc<Tally>,
+}
+
+impl Lookup {
+    /// Looks at all elements. `pause` is called while an element is in use.
+    fn check(&self, pause: impl Fn()) -> u64 {
+        let mut violations = 0u64;
+        let began = self.tally.epoch.load(Acquire);
+        let guard = rcu::read_lock();
+        for element in self.list.inner().iter(&guard) {
+            let whole = element.is_whole();
+            pause();
+            let unlinked = element.unlinked.load(Relaxed);
+            if !whole || !element.is_whole() || (unlinked != 0 && unlinked <= began) {
+                violations = violations.wrapping_add(1);
+            }
+        }
+        violations
+    }
+
+    /// Looks up from a timer, and counts in which context that was.
+    fn tick(&self) {
+        self.tally
+            .violations
+            .fetch_add(self.check(|| ()), Relaxed);
+        let count = if ffi::in_hardirq() {
+            &self.tally.hardirq
+        } else if ffi::in_softirq() {
+            &self.tally.softirq
+        } else {
+            &self.tally.process
+        };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+macro_rules! ticker {
+    ($(#[$doc:meta])* $name:ident, $mode:ident) => {
+        $(#[$doc])*
+        #[pin_data]
+        struct $name {
+            #[pin]
+            timer: HrTimer<Self>,
+            lookup: Arc<Lookup>,
+        }
+
+        impl $name {
+            fn start(lookup: &Arc<Lookup>) -> Result<ArcHrTimerHandle<Self>> {
+                let this = Arc::pin_init(
+                    pin_init!(Self {
+                        timer <- HrTimer::new(),
+                        lookup: lookup.clone(),
+                    }),
+                    GFP_KERNEL,
+                )?;
+                Ok(this.start(Delta::from_micros(TIMER_US)))
+            }
+        }
+
+        impl HrTimerCallback for $name {
+            type Pointer<'a> = Arc<Self>;
+
+            fn run(
+                this: ArcBorrow<'_, Self>,
+                mut ctx: HrTimerCallbackContext<'_, Self>,
+            ) -> HrTimerRestart {
+                this.lookup.tick();
+                ctx.forward_now(Delta::from_micros(TIMER_US));
+                HrTimerRestart::Restart
+            }
+        }
+
+        impl_has_hr_timer! {
+            impl HasHrTimer<Self> for $name {
+                mode: $mode<Monotonic>, field: self.timer
+            }
+        }
+    };
+}
+
+ticker!(
+    /// Looks up in hard interrupt context.
+    HardTicker, RelativeMode
+);
+ticker!(
+    /// Looks up in soft interrupt context, to which the kernel defers such a timer.
+    SoftTicker, RelativeSoftMode
+);
+
+type Tickers = (ArcHrTimerHandle<HardTicker>, ArcHrTimerHandle<SoftTicker>);
+
+#[pin_data]
+struct ListLoad {
+    lookup: Arc<Lookup>,
+    writers: usize,
+    twin: Option<Twin>,
+    /// Cancelled when dropped.
+    #[pin]
+    tickers: Mutex<Option<Tickers>>,
+}
+
+/// Makes the load and starts its timers.
+pub(super) fn new(writers: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
+    let tally = Arc::new(
+        Tally {
+            inserted: Atomic::new(0),
+            removed: Atomic::new(0),
+            freed: Atomic::new(0),
+            process: Atomic::new(0),
+            softirq: Atomic::new(0),
+            hardirq: Atomic::new(0),
+            violations: Atomic::new(0),
+            epoch: Atomic::new(0),
+        },
+        GFP_KERNEL,
+    )?;
+    let lookup = Arc::pin_init(
+        try_pin_init!(Lookup {
+            list <- Counted::new(c"list/rculist", new_rcu_list!("childkernel_list")),
+            tally,
+        }),
+        GFP_KERNEL,
+    )?;
+    let tickers = (HardTicker::start(&lookup)?, SoftTicker::start(&lookup)?);
+    let load = Arc::pin_init(
+        pin_init!(ListLoad {
+            lookup,
+            writers,
+            twin,
+            tickers <- new_mutex!(Some(tickers), "childkernel_list_tickers"),
+        }),
+        GFP_KERNEL,
+    )?;
+    Ok(load)
+}
+
+impl ListLoad {
+    fn insert(&self, worker: &Worker<'_, '_>, key: u64) -> Result {
+        let lookup = &*self.lookup;
+        let element = Element::unbuilt(key, lookup.tally.clone());
+        if self.twin == Some(Twin::Unbuilt) {
+            let node = Node::new(element, GFP_KERNEL)?;
+            let mut list = lookup.list.lock();
+            list.push_front(node);
+            worker.widen();
+            // What the program order should have had before.
+            list.iter().take(1).for_each(Element::build);
+        } else {
+            element.build();
+            let node = Node::new(element, GFP_KERNEL)?;
+            lookup.list.lock().push_front(node);
+        }
+        lookup.tally.inserted.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// Unlinks the element with this key.
+    fn remove(&self, worker: &Worker<'_, '_>, wanted: impl Fn(&Element) -> bool) -> Option<Removed<Element>> {
+        let lookup = &*self.lookup;
+        let mut list = lookup.list.lock();
+        let removed = list.remove(wanted)?;
+        worker.hold();
+        // The lock is still held, so removals are numbered in their order. A lookup that begins
+        // after this store must not find the element.
+        let epoch = lookup.tally.epoch.load(Relaxed).wrapping_add(1);
+        removed.unlinked.store(epoch, Relaxed);
+        lookup.tally.epoch.store(epoch, Release);
+        drop(list);
+        if self.twin == Some(Twin::NoGrace) {
+            removed.poison();
+        }
+        lookup.tally.removed.fetch_add(1, Relaxed);
+        Some(removed)
+    }
+
+    fn write(&self, worker: &mut Worker<'_, '_>) -> Result {
+        // Keys tell the writers apart.
+        let writer = (worker.index as u64) << 48;
+        let key = |n: u64| writer | n;
+        let mut first = 0u64;
+        let mut next = 0u64;
+        while !worker.done() {
+            self.insert(worker, key(next))?;
+            next = next.wrapping_add(1);
+            if next.wrapping_sub(first) > KEEP {
+                match self.remove(worker, |e| e.key == key(first)) {
+                    Some(removed) if next % SYNCHRONIZE_EVERY == 0 => removed.synchronize(),
+                    Some(removed) => removed.defer(),
+                    // It was there.
+                    None => worker.ctx.violation(),
+                }
+                first = first.wrapping_add(1);
+            }
+            worker.ctx.add_ops(1);
+            worker.think();
+        }
+        Ok(())
+    }
+
+    fn read(&self, worker: &mut Worker<'_, '_>) {
+        while !worker.done() {
+            let twin = self.twin.is_some();
+            let violations = self.lookup.check(|| {
+                if twin {
+                    worker.widen();
+                } else {
+                    worker.hold();
+                }
+            });
+            if violations > 0 {
+                worker.ctx.violation();
+            }
+            self.lookup.tally.process.fetch_add(1, Relaxed);
+            worker.ctx.add_ops(1);
+            worker.think();
+        }
+    }
+}
+
+impl Load for ListLoad {
+    fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
+        if worker.index < self.writers {
+            self.write(worker)
+        } else {
+            self.read(worker);
+            Ok(())
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        let tally = &*self.lookup.tally;
+        // Cancelling waits for a lookup that is under way.
+        let tickers = self.tickers.lock().take();
+        drop(tickers);
+
+        loop {
+            let Some(removed) = self.lookup.list.lock().remove(|_| true) else {
+                break;
+            };
+            tally.removed.fetch_add(1, Relaxed);
+            removed.defer();
+        }
+        rcu::flush();
+        let removed = tally.removed.load(Relaxed);
+        let leaks = u64::from(removed != tally.inserted.load(Relaxed))
+            .saturating_add(u64::from(removed != tally.freed.load(Relaxed)));
+        tally.violations.load(Relaxed).saturating_add(leaks)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tally = &*self.lookup.tally;
+        f.write_fmt(fmt!(
+            "inserted {} removed {} freed {} lookups {} softirq {} hardirq {}",
+            tally.inserted.load(Relaxed),
+            tally.removed.load(Relaxed),
+            tally.freed.load(Relaxed),
+            tally.process.load(Relaxed),
+            tally.softirq.load(Relaxed),
+            tally.hardirq.load(Relaxed)
+        ))
+    }
+}
