@@ -35,7 +35,7 @@ pub(crate) use raw::*;
 /// returned reference lives.
 unsafe fn c_bytes<'a>(ptr: *const c_char) -> &'a [u8] {
     // SAFETY: By the safety requirements of this function.
-    unsafe { CStr::from_ptr(ptr.cast()) }.to_bytes()
+    unsafe { CStr::from_char_ptr(ptr) }.to_bytes()
 }
 
 /// The release string of the running kernel, as `uname -r` prints it.
@@ -107,7 +107,7 @@ pub(crate) fn cpu_online(cpu: u32) -> bool {
 /// `EINVAL` or `ERANGE` from `cpulist_parse()`.
 pub(crate) fn cpulist_parse(list: &CStr, mask: &mut kernel::cpumask::Cpumask) -> Result {
     // SAFETY: `list` is NUL-terminated and `mask` is a valid cpumask that we have for ourselves.
-    let ret = unsafe { childkernel_cpulist_parse(list.as_ptr().cast(), mask.as_raw()) };
+    let ret = unsafe { childkernel_cpulist_parse(list.as_char_ptr(), mask.as_raw()) };
     kernel::error::to_result(ret)
 }
 

@@ -308,7 +308,6 @@ const char *childkernel_param_twin(void)
  * Rust symbols for dependants. Their C type does not matter: only the address
  * is used.
  */
-#define EXPORT_SYMBOL_RUST_GPL(sym) extern int sym; EXPORT_SYMBOL_GPL(sym)
 #include "exports_generated.h"
 
 /* See Kbuild: dependants of another build ask for another name. */

@@ -51,8 +51,9 @@ void childkernel_percpu_add(u64 *p, u64 n);
 u64 childkernel_percpu_add_return(u64 *p, u64 n);
 u64 childkernel_percpu_sum(const u64 *p);
 
-/* sync/registry.rs */
+/* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
+/* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
 
 /* child/thread.rs */

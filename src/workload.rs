@@ -15,7 +15,7 @@
 #![deny(unsafe_code)]
 
 use crate::{
-    child::{self, Builder, Context, Handle},
+    child::{Builder, Context, Handle},
     sync::atomic::{Atomic, Full, Relaxed},
 };
 use kernel::{
@@ -107,7 +107,11 @@ impl Shared {
         let found = self.load.finish();
         ctx.add_violations(found);
         let violations = self.violations.load(Relaxed).saturating_add(found);
-        let verdict = if violations == 0 { "SUCCESS" } else { "FAILURE" };
+        let verdict = if violations == 0 {
+            "SUCCESS"
+        } else {
+            "FAILURE"
+        };
         pr_info!(
             "{}: end: {} children, {} ops, {} violations, {}: {verdict}\n",
             self.label(),
@@ -246,15 +250,4 @@ impl Workload {
             _sessions: sessions,
         })
     }
-}
-
-/// The operations and violations of all children that work at `label`.
-fn totals(label: &str) -> Result<(u64, u64)> {
-    let mut ops = 0u64;
-    let mut violations = 0u64;
-    for record in child::list()?.iter().filter(|r| r.workload() == label) {
-        ops = ops.wrapping_add(record.ops());
-        violations = violations.wrapping_add(record.violations());
-    }
-    Ok((ops, violations))
 }

@@ -63,7 +63,11 @@ impl kernel::Module for Hello {
             Ok(())
         })?;
 
-        pr_info!("children {} and {} run\n", writer.record().id(), reader.record().id());
+        pr_info!(
+            "children {} and {} run\n",
+            writer.record().id(),
+            reader.record().id()
+        );
         Ok(Self {
             writer,
             reader,

@@ -42,7 +42,14 @@ impl Show for Summary {
         ))?;
         f.write_fmt(fmt!(
             "{:<4} {:<20} {:<12} {:<9} {:<18} {:>4} {:>12} {:>6}\n",
-            "ID", "CHILD", "OWNER", "STATE", "WORKLOAD", "CPU", "OPS", "VIOL"
+            "ID",
+            "CHILD",
+            "OWNER",
+            "STATE",
+            "WORKLOAD",
+            "CPU",
+            "OPS",
+            "VIOL"
         ))?;
         for child in &children {
             child.write_summary(f)?;

@@ -53,8 +53,8 @@ impl<B: Body> Thread<B> {
                 Some(Self::entry),
                 Arc::as_ptr(&body).cast_mut().cast(),
                 bindings::NUMA_NO_NODE,
-                c"%s".as_ptr().cast(),
-                name.as_ptr(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
             )
         })?;
         // SAFETY: The thread waits for its first wake-up, so it can not have gone.

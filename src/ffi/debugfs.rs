@@ -36,8 +36,7 @@ impl Dir {
     /// without its files.
     pub(crate) fn new(name: &CStr) -> Self {
         // SAFETY: `name` is NUL-terminated; a null parent is the root.
-        let dentry =
-            unsafe { bindings::debugfs_create_dir(name.as_ptr().cast(), ptr::null_mut()) };
+        let dentry = unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), ptr::null_mut()) };
         // INVARIANT: It is what `debugfs_create_dir` returned.
         Self { dentry }
     }
@@ -48,7 +47,7 @@ impl Dir {
         // accepts, and the operations are a constant of this module, which they keep.
         unsafe {
             bindings::debugfs_create_file_full(
-                name.as_ptr().cast(),
+                name.as_char_ptr(),
                 0o400,
                 self.dentry,
                 ptr::null_mut(),

@@ -133,10 +133,7 @@ impl<L: Lockable> Counted<L> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new<'a>(
-        name: &'a CStr,
-        lock: impl PinInit<L> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
+    pub fn new<'a>(name: &'a CStr, lock: impl PinInit<L> + 'a) -> impl PinInit<Self, Error> + 'a
     where
         L: 'a,
     {

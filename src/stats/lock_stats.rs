@@ -207,7 +207,10 @@ impl Site {
         let address = core::ptr::from_ref(at).addr();
 
         match self.state.load(Acquire) {
-            READY if self.location.load(Relaxed) == address && self.line.load(Relaxed) == at.line() => {
+            READY
+                if self.location.load(Relaxed) == address
+                    && self.line.load(Relaxed) == at.line() =>
+            {
                 self.contended.fetch_add(1, Relaxed);
                 return true;
             }

@@ -63,7 +63,7 @@ impl Completion {
             inner <- Opaque::ffi_init(|slot| unsafe {
                 crate::ffi::childkernel_init_completion(
                     slot,
-                    name.as_ptr().cast(),
+                    name.as_char_ptr(),
                     key.as_ptr(),
                 )
             }),
@@ -145,9 +145,8 @@ impl Completion {
     #[inline]
     pub fn wait_interruptible_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
         // SAFETY: See `complete`.
-        let ret = unsafe {
-            bindings::wait_for_completion_interruptible_timeout(self.as_raw(), limit)
-        };
+        let ret =
+            unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), limit) };
         Self::timed(ret)
     }
 
@@ -161,8 +160,7 @@ impl Completion {
     #[inline]
     pub fn wait_killable_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
         // SAFETY: See `complete`.
-        let ret =
-            unsafe { bindings::wait_for_completion_killable_timeout(self.as_raw(), limit) };
+        let ret = unsafe { bindings::wait_for_completion_killable_timeout(self.as_raw(), limit) };
         Self::timed(ret)
     }
 

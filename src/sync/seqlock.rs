@@ -101,7 +101,7 @@ impl<T: Payload> SeqLock<T> {
             lock <- Opaque::ffi_init(|slot| unsafe {
                 crate::ffi::childkernel_seqlock_init(
                     slot,
-                    name.as_ptr().cast(),
+                    name.as_char_ptr(),
                     lock_key.as_ptr(),
                     seq_key.as_ptr(),
                 )
@@ -229,7 +229,8 @@ impl<T: Payload> SeqLock<T> {
         for i in Self::WORDS * size_of::<usize>()..size_of::<T>() {
             // SAFETY: As above, for the bytes of the last, incomplete word.
             unsafe {
-                Atomic::from_ptr(dst.cast::<i8>().add(i)).store(src.cast::<i8>().add(i).read(), Relaxed)
+                Atomic::from_ptr(dst.cast::<i8>().add(i))
+                    .store(src.cast::<i8>().add(i).read(), Relaxed)
             };
         }
     }

@@ -194,7 +194,10 @@ impl Config {
             both => both,
         };
         let sum = r.saturating_add(w);
-        if r < 0 || w < 0 || !(1..=CHILDREN_MAX).contains(&sum) || (children != 0 && children != sum)
+        if r < 0
+            || w < 0
+            || !(1..=CHILDREN_MAX).contains(&sum)
+            || (children != 0 && children != sum)
         {
             pr_err!(
                 "readers={readers} writers={writers}: valid are two numbers whose sum is children, or 1 to {CHILDREN_MAX} where that is 0\n"
@@ -289,7 +292,8 @@ impl Config {
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
         Kind::ALL.into_iter().filter(|kind| {
             let (workload, primitive) = kind.words();
-            let by_default = workload != "counter" || self.workload == "all" || primitive == "spinlock";
+            let by_default =
+                workload != "counter" || self.workload == "all" || primitive == "spinlock";
             (self.workload == "all" || self.workload == workload)
                 && match self.primitive {
                     "" => by_default,

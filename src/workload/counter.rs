@@ -38,7 +38,8 @@ where
     }
 
     fn value(&self) -> u64 {
-        **self.lock()
+        // Not counted, so that the lock's acquisitions are the children's.
+        *self.inner().acquire()
     }
 }
 

@@ -71,7 +71,13 @@ pub(super) fn new(children: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> 
 
 impl Handshake {
     /// Waits for the token with number `expected`. False if it is time to end.
-    fn take(&self, worker: &mut Worker<'_, '_>, pair: &Pair, from: &Completion, expected: u64) -> bool {
+    fn take(
+        &self,
+        worker: &mut Worker<'_, '_>,
+        pair: &Pair,
+        from: &Completion,
+        expected: u64,
+    ) -> bool {
         let limit = match self.twin {
             Some(_) => TWIN_LIMIT_MS,
             None => LIMIT_MS,

@@ -13,8 +13,7 @@
 
 use super::{Load, Twin, Worker};
 use crate::{
-    ffi,
-    new_rcu_list,
+    ffi, new_rcu_list,
     stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
@@ -24,8 +23,7 @@ use crate::{
     },
 };
 use kernel::{
-    fmt,
-    impl_has_hr_timer,
+    fmt, impl_has_hr_timer,
     prelude::*,
     sync::{new_mutex, Arc, ArcBorrow, Mutex},
     time::{
@@ -137,9 +135,7 @@ impl Lookup {
 
     /// Looks up from a timer, and counts in which context that was.
     fn tick(&self) {
-        self.tally
-            .violations
-            .fetch_add(self.check(|| ()), Relaxed);
+        self.tally.violations.fetch_add(self.check(|| ()), Relaxed);
         let count = if ffi::in_hardirq() {
             &self.tally.hardirq
         } else if ffi::in_softirq() {
@@ -272,7 +268,11 @@ impl ListLoad {
     }
 
     /// Unlinks the element with this key.
-    fn remove(&self, worker: &Worker<'_, '_>, wanted: impl Fn(&Element) -> bool) -> Option<Removed<Element>> {
+    fn remove(
+        &self,
+        worker: &Worker<'_, '_>,
+        wanted: impl Fn(&Element) -> bool,
+    ) -> Option<Removed<Element>> {
         let lookup = &*self.lookup;
         let mut list = lookup.list.lock();
         let removed = list.remove(wanted)?;
@@ -351,7 +351,7 @@ impl Load for ListLoad {
         drop(tickers);
 
         loop {
-            let Some(removed) = self.lookup.list.lock().remove(|_| true) else {
+            let Some(removed) = self.lookup.list.inner().lock().remove(|_| true) else {
                 break;
             };
             tally.removed.fetch_add(1, Relaxed);

@@ -3,11 +3,11 @@
 //! A child kernel that writes a line about each load to the log, every so often.
 #![deny(unsafe_code)]
 
-use super::{config::Kind, totals};
-use crate::child::{Builder, Handle};
+use super::config::Kind;
+use crate::child::{self, Builder, Handle, State};
 use kernel::{prelude::*, ThisModule};
 
-/// Starts it.
+/// Starts it. It ends when all loads have.
 ///
 /// # Errors
 ///
@@ -15,18 +15,32 @@ use kernel::{prelude::*, ThisModule};
 pub(super) fn spawn(module: &'static ThisModule, seconds: u32) -> Result<Handle> {
     Builder::new(module, c"report")
         .workload(c"report")
-        .spawn(move |ctx| {
+        .spawn(move |ctx| loop {
             ctx.sleep(seconds.saturating_mul(1000));
-            while !ctx.should_stop() {
-                for kind in Kind::ALL {
-                    let (ops, violations) = totals(kind.label())?;
-                    if ops > 0 {
-                        pr_info!("{}: {ops} ops, {violations} violations\n", kind.label());
-                    }
-                }
-                ctx.add_ops(1);
-                ctx.sleep(seconds.saturating_mul(1000));
+            if ctx.should_stop() || !log_totals()? {
+                return Ok(());
             }
-            Ok(())
+            ctx.add_ops(1);
         })
+}
+
+/// Writes the lines, and says whether there were any.
+fn log_totals() -> Result<bool> {
+    let children = child::list()?;
+    let mut any = false;
+    for kind in Kind::ALL {
+        let mut ops = 0u64;
+        let mut violations = 0u64;
+        let mut running = false;
+        for child in children.iter().filter(|c| c.workload() == kind.label()) {
+            ops = ops.wrapping_add(child.ops());
+            violations = violations.wrapping_add(child.violations());
+            running |= child.state() == State::Running;
+        }
+        if running {
+            pr_info!("{}: {ops} ops, {violations} violations\n", kind.label());
+        }
+        any |= running;
+    }
+    Ok(any)
 }
