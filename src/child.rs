@@ -289,6 +289,8 @@ impl<'a> Builder<'a> {
 }
 
 /// Owns a child kernel. Dropping it stops the child, joins it, and takes it off the list.
+///
+/// Not to be used, nor dropped, by a thread of that same child: it would wait for itself.
 pub struct Handle {
     child: Arc<Child>,
 }

@@ -116,7 +116,7 @@ static bool reclaim_pending;
 
 int childkernel_reclaim_init(void)
 {
-	reclaim_wq = alloc_workqueue("childkernel_reclaim", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	reclaim_wq = alloc_workqueue("childkernel_reclaim", WQ_UNBOUND, 0);
 	return reclaim_wq ? 0 : -ENOMEM;
 }
 

@@ -5,12 +5,22 @@
 
 use kernel::fmt::{self, Write as _};
 
-/// Shows a string in quotes, with what JSON does not allow inside escaped.
+/// Shows a string in quotes.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
+        fmt::Display::fmt(&Escaped(self.0), f)?;
+        f.write_char('"')
+    }
+}
+
+/// Shows a string with what JSON does not allow inside of quotes escaped.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             match c {
                 '"' | '\\' => {
@@ -21,6 +31,6 @@ impl fmt::Display for Quoted<'_> {
                 c => f.write_char(c)?,
             }
         }
-        f.write_char('"')
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{
     histogram::Histogram,
-    json::Quoted,
+    json::{Escaped, Quoted},
     LOCKS, //
 };
 use crate::sync::{
@@ -251,9 +251,12 @@ impl Site {
         let end = path.iter().position(|b| *b == 0).unwrap_or(PATH);
         let path = path.get(..end).and_then(|p| core::str::from_utf8(p).ok());
         let comma = if first { "" } else { "," };
-        f.write_fmt(fmt!("{comma}{{\"at\":\""))?;
-        f.write_fmt(fmt!("{}:{}", path.unwrap_or("?"), self.line.load(Relaxed)))?;
-        f.write_fmt(fmt!("\",\"contended\":{}}}", self.contended.load(Relaxed)))?;
+        f.write_fmt(fmt!(
+            "{comma}{{\"at\":\"{}:{}\",\"contended\":{}}}",
+            Escaped(path.unwrap_or("?")),
+            self.line.load(Relaxed),
+            self.contended.load(Relaxed)
+        ))?;
         Ok(true)
     }
 }

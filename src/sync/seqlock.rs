@@ -127,7 +127,7 @@ impl<T: Payload> SeqLock<T> {
     /// Returns a consistent copy, or `None` if `tries` copies had to be thrown away.
     ///
     /// It ends even if a writer died inside its critical section, where [`read`](Self::read) would
-    /// wait forever.
+    /// wait forever. (Not on `PREEMPT_RT`, where a try that meets a writer waits for its lock.)
     #[inline]
     pub fn try_read(&self, tries: u32) -> Option<T> {
         for _ in 0..tries {
