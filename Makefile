@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The user's door. With a kernel tree of one's own this is an external module
+# like any other:
+#
+#     make [KDIR=/path/to/build] [MO=/path/for/objects] [LLVM=1] [CLIPPY=1]
+#
+# All other targets use the lab (scripts/), which needs no such tree.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
+LANE ?= stock
+
+.DEFAULT_GOAL := all
+.PHONY: all modules modules_install rust-analyzer demo test vm kdir shell check \
+	doctor help clean distclean rust-metadata
+
+all: modules ## build the module for KDIR (default: the running kernel)
+
+modules: rust-metadata ## the same
+	+$(kbuild) modules
+
+modules_install: rust-metadata ## install what was built, and what dependants build against
+	+$(kbuild) modules_install
+	@scripts/install-library.sh '$(KDIR)' '$(or $(MO),.)' '$(INSTALL_MOD_PATH)'
+
+rust-analyzer: rust-metadata ## write rust-project.json for editors
+	+$(kbuild) rust-analyzer
+
+rust-metadata:
+	@scripts/check-kdir.sh '$(KDIR)'
+
+demo: ## child kernels under load in a virtual machine, on one screen
+	@scripts/demo.sh
+
+test: ## all tests, in a virtual machine
+	@scripts/test.sh '$(LANE)'
+
+# Values reach the script whole, whatever quotes they hold.
+vm: export CK_VM_CMD := $(value CMD)
+vm: ## a guest with the module loaded [MOD=dir] [CMD=...] [CPUS=] [MEM=] [TIMEOUT=]
+	@scripts/open.sh LANE='$(LANE)' $(foreach v,MOD CPUS MEM TIMEOUT,$(if $($(v)),$(v)='$($(v))')) \
+		$${CK_VM_CMD:+"CMD=$$CK_VM_CMD"}
+
+kdir: ## print a KDIR that any external Rust module can build against
+	@scripts/lab.sh kdir '$(LANE)'
+
+shell: ## enter the toolchain [MOD=dir]
+	@MOD='$(MOD)' scripts/lab.sh shell
+
+check: ## rustfmt, clippy, checkpatch, shellcheck, unit tests of the scripts
+	@scripts/check.sh
+
+doctor: ## what the lab has, what it lacks, KVM or not, disk use
+	@scripts/lab.sh doctor
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+clean: ## remove what was built
+	@scripts/clean.sh '$(KDIR)'
+
+distclean: clean ## remove the cached lab as well
+	@scripts/lab.sh destroy

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The demo's part in the guest: guest-demo.sh MODULE.ko
+set -euo pipefail
+
+seconds=10
+stats=/sys/kernel/debug/childkernel
+insmod "$1" workload=all seconds="$seconds"
+sleep "$((seconds + 1))"
+cat "$stats/summary" >"$CK_RESULTS/summary.txt"
+cat "$stats/stats.json" >"$CK_RESULTS/stats.json"
+rmmod childkernel

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one way into a virtual machine:
+#
+#   vm.sh [--lane LANE] [--cpus N] [--memory SIZE] [--timeout SECONDS]
+#         [--results DIR] [--ro DIR]... [--load FILE.ko]... [--interactive]
+#         [--] COMMAND...
+#
+# Boots the lane's kernel on the lab's root file system, read-only, with the
+# checkout and each --ro DIR visible at their own paths, also read-only. Modules
+# given by --load are loaded, then the command runs. $CK_RESULTS in the guest
+# is the one writable folder: DIR here (default build/vm), where the kernel log
+# always ends up as dmesg.txt.
+#
+# Exit status: the command's; 124 time limit, 125 kernel panic, 126 the guest
+# went away without a word.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/lab-up.sh
+. "$CK_SCRIPTS/lab-up.sh"
+# shellcheck source=scripts/accel.sh
+. "$CK_SCRIPTS/accel.sh"
+
+need_root "$@"
+lane=stock cpus=2 memory=1G limit='' results=$CK_TOP/build/vm interactive='' accel=''
+ro=("$CK_TOP") load=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--lane) lane=$2; shift 2 ;;
+	--cpus) cpus=$2; shift 2 ;;
+	--memory) memory=$2; shift 2 ;;
+	--timeout) limit=$2; shift 2 ;;
+	--results) results=$2; shift 2 ;;
+	--ro) path=$(readlink -e "$2") || die "no directory $2"; ro+=("$path"); shift 2 ;;
+	--load) path=$(readlink -e "$2") || die "no module $2"; load+=("$path"); shift 2 ;;
+	--accel) accel=$2; shift 2 ;;
+	--interactive) interactive=1; shift ;;
+	--) shift; break ;;
+	-*) die "unknown option '$1': see the first lines of this script" ;;
+	*) break ;;
+	esac
+done
+if [ -n "$interactive" ]; then
+	{ [ -t 0 ] && [ -t 1 ]; } ||
+		die "an interactive guest needs a terminal: give a command instead (make vm CMD=...)"
+	# Someone's working day; a forgotten guest does not run for ever.
+	: "${limit:=36000}"
+else
+	[ $# -gt 0 ] || die "no command: vm.sh [options] -- command..."
+	: "${limit:=600}"
+fi
+
+lab_up "$lane"
+[ -n "$accel" ] || accel=$(accel_choose)
+mkdir -p "$results"
+results=$(readlink -e "$results")
+# Left behind by runners that were killed.
+find "$LAB" -maxdepth 1 -name 'run.*' -mmin +1500 -exec rm -rf --one-file-system {} +
+rm -f "$results"/{dmesg.txt,machine,.started,.status}
+vmdir=$(mktemp -d "$LAB/run.XXXXXX")
+# shellcheck disable=SC2034 # removed when this script ends (lib.sh)
+CLEANUP=$vmdir
+mkdir "$vmdir/results"
+
+# The guest sees this directory as /mnt: the kernel's command line has no room
+# for whole commands.
+guest=("$CK_SCRIPTS/guest.sh")
+for d in "${ro[@]}"; do
+	[[ $d/ != /tmp/* ]] || guest+=(--keep "$d")
+done
+for ko in "${load[@]}"; do
+	guest+=(--load "$ko")
+done
+if [ -n "$interactive" ]; then
+	guest+=(--interactive)
+else
+	guest+=(-- "$@")
+fi
+printf '#!/bin/bash\nexec %s\n' "${guest[*]@Q}" >"$vmdir/command"
+chmod +x "$vmdir/command"
+
+vm=(virtme-run --kimg "$KVER" --mods auto --disable-microvm
+	--memory "$memory" --cpus "$cpus" --name childkernel
+	--rwdir "mnt/results=$results")
+binds=(-b "$LANE_DIR/image/usr/lib/modules:/usr/lib/modules"
+	-b "$vmdir:/mnt" -b "$results")
+[ "$accel" = kvm ] || vm+=(--disable-kvm)
+for d in "${ro[@]}"; do
+	binds+=(-b "$d")
+	# These the guest's init covers with its own.
+	case $d/ in
+	/run/* | /var/tmp/* | /var/log/* | /var/cache/*) vm+=(--rodir "$d") ;;
+	esac
+done
+# Nothing the guest has a use for, and each costs time to emulate.
+useless=(ahci kvm_amd kvm_intel i6300esb sr_mod sg button evdev serio_raw
+	aesni_intel ghash_clmulni_intel)
+for k in ignore_loglevel panic=-1 "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")"; do
+	vm+=(-a "$k")
+done
+# virtme-ng's console for the kernel log becomes a file: the whole log is here
+# from the first line on and needs nobody in the guest to save it.
+if [ -n "$interactive" ]; then
+	console=dmesg
+	vm+=(--shell /mnt/command --disable-monitor "--qemu-opt=-no-reboot")
+else
+	console=console
+	vm+=(--script-sh /mnt/command)
+fi
+vm+=("--qemu-opt=-set" "--qemu-opt=chardev.$console.path=$results/dmesg.txt")
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+start=$(now_ms)
+status=0
+vm=(timeout --foreground -k 5 "$limit" "${vm[@]}")
+if [ -n "$interactive" ]; then
+	in_lab "${binds[@]}" -- "${vm[@]}" 2>"$vmdir/stderr" || status=$?
+else
+	# The machine opens its outputs by name, which would cut off a file that
+	# they are redirected to; so it gets pipes.
+	mkfifo "$vmdir/out" "$vmdir/err"
+	cat "$vmdir/out" &
+	pumps=($!)
+	cat "$vmdir/err" >&2 &
+	pumps+=($!)
+	in_lab "${binds[@]}" -- "${vm[@]}" \
+		</dev/null >"$vmdir/out" 2>"$vmdir/err" || status=$?
+	wait "${pumps[@]}"
+fi
+end=$(now_ms)
+
+# --- how it ended ------------------------------------------------------------
+log=$results/dmesg.txt
+boot='-'
+if [ -e "$results/.started" ]; then
+	boot=$(($(stat -c %.3Y "$results/.started" | tr -d .) - start))
+fi
+why=
+[ ! -e "$log" ] || sed -i 's/\r$//' "$log"
+if grep -qs 'Kernel panic - not syncing' "$log"; then
+	verdict=125 why="kernel panic"
+elif [ -s "$results/.status" ]; then
+	verdict=$(cat "$results/.status")
+elif [ $((end - start)) -ge $((limit * 1000)) ]; then
+	verdict=124 why="time limit of $limit s"
+else
+	verdict=126 why="the guest went away without a word"
+fi
+rm -f "$results/.started" "$results/.status"
+# For programs that read the results.
+{
+	echo "lane=$LANE"
+	echo "kernel=$KVER"
+	echo "accel=$accel"
+	echo "cpus=$cpus"
+	echo "boot_ms=$boot"
+	echo "status=$verdict"
+} >"$results/machine"
+
+if [ -n "$why" ]; then
+	[ ! -s "$vmdir/stderr" ] || cat "$vmdir/stderr" >&2
+	if [ -s "$log" ]; then
+		say "--- the last lines of the kernel log"
+		tail -n 60 "$log" >&2
+	fi
+	say "vm.sh: $why; the whole kernel log is in $log"
+fi
+[ -n "${CK_QUIET:-}" ] ||
+	say "vm: $LANE, $KVER, $accel, $cpus cpus; first command after $boot ms, all in $((end - start)) ms"
+exit "$verdict"
