@@ -97,7 +97,7 @@ done
 # Nothing the guest has a use for, and each costs time to emulate.
 useless=(ahci kvm_amd kvm_intel i6300esb sr_mod sg button evdev serio_raw
 	aesni_intel ghash_clmulni_intel)
-for k in ignore_loglevel panic=-1 "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")"; do
+for k in ignore_loglevel panic=-1 tsc=reliable "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")"; do
 	vm+=(-a "$k")
 done
 # virtme-ng's console for the kernel log becomes a file: the whole log is here
