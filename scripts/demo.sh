@@ -21,4 +21,6 @@ status=0
 echo
 cat "$results/summary.txt"
 echo
+sed -n 's/^.*\] childkernel: \(.*: end: .*\)/\1/p' "$results/dmesg.txt"
+echo
 echo "in build/demo: summary.txt, stats.json, dmesg.txt; all took $SECONDS s"

@@ -7,7 +7,11 @@ set -euo pipefail
 seconds=10
 stats=/sys/kernel/debug/childkernel
 insmod "$1" workload=all seconds="$seconds"
-sleep "$((seconds + 1))"
+sleep "$seconds"
+for _ in $(seq 100); do
+	grep -q '"state":"running"' "$stats/stats.json" || break
+	sleep 0.2
+done
 cat "$stats/summary" >"$CK_RESULTS/summary.txt"
 cat "$stats/stats.json" >"$CK_RESULTS/stats.json"
 rmmod childkernel

@@ -118,7 +118,7 @@ impl Record {
     /// Writes a line of the table.
     pub(crate) fn write_summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_fmt(fmt!(
-            "{:<4} {:<20} {:<12} {:<9} {:<18} ",
+            "{:<4} {:<15} {:<12} {:<8} {:<20} ",
             self.id,
             self.name(),
             self.owner(),
