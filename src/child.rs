@@ -191,7 +191,8 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Begins with a child of one thread, on any CPU, that belongs to module `owner`.
+    /// Begins with a child of one thread, on any CPU, that belongs to module `owner`: the one
+    /// whose code the entry function is.
     pub fn new(owner: &'static ThisModule, name: &'a CStr) -> Self {
         Self {
             owner,

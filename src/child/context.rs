@@ -5,7 +5,10 @@
 
 use super::{record::Record, thread};
 use crate::sync::atomic::{Atomic, Relaxed};
-use kernel::time::{msecs_to_jiffies, Jiffies, Msecs};
+use kernel::{
+    time::{msecs_to_jiffies, Jiffies, Msecs},
+    types::NotThreadSafe,
+};
 
 /// The counters of one thread. Only that thread writes them.
 pub(super) struct Slot {
@@ -33,6 +36,8 @@ pub struct Context<'a> {
     slot: &'a Slot,
     index: usize,
     asked: u32,
+    /// Its questions are about the current thread.
+    _not_send: NotThreadSafe,
 }
 
 impl<'a> Context<'a> {
@@ -42,6 +47,7 @@ impl<'a> Context<'a> {
             slot,
             index,
             asked: 0,
+            _not_send: NotThreadSafe,
         }
     }
 

@@ -246,27 +246,38 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
 
     /// Looks at the elements.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: The links are live. The element stays as long as nobody removes it, which takes
+        // the writer mutably; the value is never lent mutably once it is published.
+        self.links().map(|links| unsafe { &(*links.as_ptr()).value })
+    }
+
+    /// Goes through what is linked.
+    fn links(&self) -> impl Iterator<Item = NonNull<Links<T>>> + '_ {
         let head = self.list.head.get();
         let mut at = head;
         core::iter::from_fn(move || {
             // SAFETY: The writers' lock is held, so nobody changes the links; `at` is the head or
             // an element.
             at = unsafe { (*at).next };
-            // SAFETY: As in `Iter::next`; the element stays as long as nobody removes it, which
-            // takes the writer mutably.
-            (at != head).then(|| unsafe { &(*Links::<T>::from_list(at)).value })
+            if at == head {
+                return None;
+            }
+            // SAFETY: By the invariant of the list, what is not the head is the field of a
+            // `Links`.
+            NonNull::new(unsafe { Links::<T>::from_list(at) })
         })
     }
 
     /// Unlinks the first element that `wanted` is true for.
     pub fn remove(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Removed<T>> {
-        let found: *const T = self.iter().find(|value| wanted(value))?;
-        // SAFETY: The value is inside a `Links<T>`, with the provenance of the whole.
-        let links = unsafe { kernel::container_of!(found, Links<T>, value) }.cast_mut();
+        let links = self.links().find(|links| {
+            // SAFETY: As in `iter`.
+            wanted(unsafe { &(*links.as_ptr()).value })
+        })?;
         // INVARIANT: The list does not own the node any more, `Removed` does.
         // SAFETY: The node is in the list and the writers' lock is held.
-        unsafe { crate::ffi::childkernel_list_del_rcu((*links).list.get()) };
-        NonNull::new(links).map(Removed)
+        unsafe { crate::ffi::childkernel_list_del_rcu((*links.as_ptr()).list.get()) };
+        Some(Removed(links))
     }
 }
 
