@@ -241,14 +241,19 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
         smp_mb(Write);
         // INVARIANT: The list owns the node from here on.
         // SAFETY: `links` is a live allocation that is in no list; the writers' lock is held.
-        unsafe { link((*links).list.get(), self.list.head.get()) };
+        unsafe {
+            // Not through a reference: lookups go from the field to the whole.
+            let list = Opaque::cast_into(&raw const (*links).list);
+            link(list, self.list.head.get())
+        };
     }
 
     /// Looks at the elements.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         // SAFETY: The links are live. The element stays as long as nobody removes it, which takes
         // the writer mutably; the value is never lent mutably once it is published.
-        self.links().map(|links| unsafe { &(*links.as_ptr()).value })
+        self.links()
+            .map(|links| unsafe { &(*links.as_ptr()).value })
     }
 
     /// Goes through what is linked.
