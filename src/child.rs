@@ -72,24 +72,32 @@ impl<F: Fn(&mut Context<'_>) -> Result + Send + Sync> Entry for F {
 #[pin_data]
 struct Child {
     record: Arc<Record>,
-    owner: &'static ThisModule,
-    entry: KBox<dyn Entry>,
+    /// The address of the owner's `struct module`, only to be compared.
+    owner: usize,
     #[pin]
-    threads: Mutex<KVec<thread::Thread<Part>>>,
+    body: Mutex<Body>,
+}
+
+/// What of a child is the owner's code, or runs it.
+struct Body {
+    /// `None` once the owner goes: from then on nothing of it is run, nor dropped, any more.
+    entry: Option<Arc<dyn Entry>>,
+    threads: KVec<thread::Thread<Part>>,
 }
 
 /// What one thread of a child runs.
 struct Part {
-    child: Arc<Child>,
+    record: Arc<Record>,
+    entry: Arc<dyn Entry>,
     index: usize,
 }
 
 impl thread::Body for Part {
     fn run(&self) {
-        let record = &*self.child.record;
+        let record = &*self.record;
         if let Some(slot) = record.slots.get(self.index) {
             let mut ctx = Context::new(record, slot, self.index);
-            if let Err(error) = self.child.entry.call(&mut ctx) {
+            if let Err(error) = self.entry.call(&mut ctx) {
                 // The first error is the child's.
                 let _ = record.end.cmpxchg(0, error.to_errno(), Relaxed);
             }
@@ -105,31 +113,32 @@ impl thread::Body for Part {
 
 impl Child {
     /// Makes the threads of a new generation and lets them run.
-    fn start(this: &Arc<Self>, threads: &mut KVec<thread::Thread<Part>>) -> Result {
-        let record = &*this.record;
-        let made = Self::make_threads(this, threads);
+    fn start(&self, body: &mut Body) -> Result {
+        let record = &*self.record;
+        let made = self.make_threads(body);
         if made.is_err() {
             // Those that were made have not run, and do not: dropping joins them.
-            threads.clear();
+            body.threads.clear();
             record.state.transition(State::Stopped);
             return made;
         }
         record.end.store(0, Relaxed);
         record
             .alive
-            .store(u32::try_from(threads.len()).unwrap_or(0), Relaxed);
+            .store(u32::try_from(body.threads.len()).unwrap_or(0), Relaxed);
         record.generation.fetch_add(1, Relaxed);
         record.state.transition(State::Running);
-        for thread in threads.iter() {
+        for thread in body.threads.iter() {
             thread.wake();
         }
         Ok(())
     }
 
-    fn make_threads(this: &Arc<Self>, threads: &mut KVec<thread::Thread<Part>>) -> Result {
-        let record = &*this.record;
+    fn make_threads(&self, body: &mut Body) -> Result {
+        let record = &*self.record;
+        let entry = body.entry.as_ref().ok_or(ESRCH)?;
         let count = record.slots.len();
-        threads.reserve(count, GFP_KERNEL)?;
+        body.threads.reserve(count, GFP_KERNEL)?;
         for index in 0..count {
             let cpu = match record.cpus.len() {
                 0 => None,
@@ -142,28 +151,34 @@ impl Child {
             };
             let part = Arc::new(
                 Part {
-                    child: this.clone(),
+                    record: self.record.clone(),
+                    entry: entry.clone(),
                     index,
                 },
                 GFP_KERNEL,
             )?;
-            threads.push(thread::Thread::create(&name, cpu, part)?, GFP_KERNEL)?;
+            let thread = thread::Thread::create(&name, cpu, part)?;
+            body.threads.push(thread, GFP_KERNEL)?;
         }
         Ok(())
     }
 
     /// Asks the child to stop and joins its threads.
-    fn stop(&self) {
-        let mut threads = self.threads.lock();
-        self.join(&mut threads);
+    fn join(&self, body: &mut Body) {
+        self.record.state.transition(State::Stopping);
+        // Each waits for its thread.
+        body.threads.clear();
+        self.record.state.transition(State::Stopped);
     }
 
-    fn join(&self, threads: &mut KVec<thread::Thread<Part>>) {
-        self.record.state.transition(State::Stopping);
-        // Each waits for its thread. That the list lets go of its references on the child is what
-        // ends the circle of references between the two.
-        threads.clear();
-        self.record.state.transition(State::Stopped);
+    /// Joins the child and lets go of all that is its owner's: it does not run again.
+    fn close(&self) {
+        let mut body = self.body.lock();
+        self.join(&mut body);
+        let entry = body.entry.take();
+        // It may own handles of other children, which are joined when it is dropped.
+        drop(body);
+        drop(entry);
     }
 }
 
@@ -224,6 +239,8 @@ impl<'a> Builder<'a> {
 
     /// Makes the child and lets it run `entry` in each of its threads.
     ///
+    /// A thread that is stopped before it had a CPU for the first time never calls `entry`.
+    ///
     /// # Errors
     ///
     /// `EINVAL` if the name is empty, longer than [`NAME_MAX`] or has other characters than
@@ -233,11 +250,11 @@ impl<'a> Builder<'a> {
     where
         F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
     {
-        let entry: KBox<dyn Entry> = KBox::new(entry, GFP_KERNEL)?;
-        self.spawn_boxed(entry)
+        let entry = Arc::new(entry, GFP_KERNEL)?;
+        self.spawn_entry(entry)
     }
 
-    fn spawn_boxed(self, entry: KBox<dyn Entry>) -> Result<Handle> {
+    fn spawn_entry(self, entry: Arc<dyn Entry>) -> Result<Handle> {
         let name = self.name.to_bytes();
         let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
         if name.is_empty() || name.len() > NAME_MAX || !name.iter().all(valid) {
@@ -274,9 +291,14 @@ impl<'a> Builder<'a> {
         let child = Arc::pin_init(
             pin_init!(Child {
                 record,
-                owner: self.owner,
-                entry,
-                threads <- new_mutex!(KVec::new(), "childkernel_threads"),
+                owner: self.owner.as_ptr().addr(),
+                body <- new_mutex!(
+                    Body {
+                        entry: Some(entry),
+                        threads: KVec::new(),
+                    },
+                    "childkernel_body"
+                ),
             }),
             GFP_KERNEL,
         )?;
@@ -284,7 +306,7 @@ impl<'a> Builder<'a> {
         // Listed first: once it runs nothing may fail. The handle takes it off again.
         CHILDREN.add(child.clone())?;
         let handle = Handle { child };
-        Child::start(&handle.child, &mut handle.child.threads.lock())?;
+        handle.child.start(&mut handle.child.body.lock())?;
         Ok(handle)
     }
 }
@@ -304,25 +326,25 @@ impl Handle {
 
     /// Asks the child to stop, and waits until all its threads have ended. Its record stays.
     pub fn stop(&self) {
-        self.child.stop();
+        self.child.join(&mut self.child.body.lock());
     }
 
     /// Stops the child if it still runs, and starts its next generation.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; the child is then stopped.
+    /// `ENOMEM`, or `ESRCH` if the module that owns it has gone; the child is then stopped.
     pub fn restart(&self) -> Result {
-        let mut threads = self.child.threads.lock();
-        self.child.join(&mut threads);
+        let mut body = self.child.body.lock();
+        self.child.join(&mut body);
         self.child.record.state.transition(State::Spawning);
-        Child::start(&self.child, &mut threads)
+        self.child.start(&mut body)
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.child.stop();
+        self.child.close();
         CHILDREN.remove(&self.child);
     }
 }
@@ -345,7 +367,7 @@ pub(crate) fn owner_goes(module: *const bindings::module) {
         let left = CHILDREN.with(|children| {
             children
                 .iter()
-                .find(|child| core::ptr::eq(child.owner.as_ptr(), module))
+                .find(|child| child.owner == module.addr())
                 .cloned()
         });
         let Some(child) = left else { break };
@@ -355,7 +377,8 @@ pub(crate) fn owner_goes(module: *const bindings::module) {
             child.record.id,
             child.record.name()
         );
-        child.stop();
+        // A handle that somebody else has may outlive this. It finds nothing of the owner's.
+        child.close();
         CHILDREN.remove(&child);
     }
     crate::sync::rcu::flush();

@@ -134,7 +134,8 @@ void childkernel_reclaim_exit(void)
 void childkernel_reclaim_flush(void)
 {
 	mutex_lock(&reclaim_flush_mutex);
-	if (xchg(&reclaim_pending, false)) {
+	/* Again, as what is dropped may have given away something in turn. */
+	while (xchg(&reclaim_pending, false)) {
 		/* The callbacks that queue the works first, then the works. */
 		rcu_barrier();
 		flush_workqueue(reclaim_wq);

@@ -16,7 +16,7 @@
 
 use crate::{
     child::{Builder, Context, Handle},
-    sync::atomic::{Atomic, Full, Relaxed},
+    sync::atomic::{Acquire, Atomic, Full, Relaxed},
 };
 use kernel::{
     fmt,
@@ -46,7 +46,7 @@ trait Load: Send + Sync {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result;
 
     /// Checks what can only be checked when all children have ended, and returns how many
-    /// violations that shows. Called once, by the last child.
+    /// violations that shows. Called once.
     fn finish(&self) -> u64;
 
     /// Says in a few words what was done besides the operations.
@@ -61,11 +61,22 @@ impl fmt::Display for Described<'_> {
     }
 }
 
-/// A load that runs, with its children.
+/// A load that runs, with its children. Dropping it ends the load.
 struct Session {
     shared: Arc<Shared>,
-    // Dropped first to last: stops and joins the children.
     children: KVec<Handle>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let complete = self.children.len() == self.shared.children;
+        // Stops and joins them.
+        self.children.clear();
+        // A child that was stopped before it first ran was not there to end the load.
+        if complete && self.shared.alive.load(Acquire) != 0 {
+            self.shared.end();
+        }
+    }
 }
 
 /// What the children of a session share.
@@ -97,15 +108,14 @@ impl Shared {
         self.ops.fetch_add(ctx.ops(), Relaxed);
         self.violations.fetch_add(ctx.violations(), Relaxed);
         if self.alive.fetch_sub(1, Full) == 1 {
-            self.end(ctx);
+            ctx.add_violations(self.end());
         }
         result
     }
 
-    /// Ends the session, in its last child.
-    fn end(&self, ctx: &mut Context<'_>) {
+    /// Ends the session when all its children have, and returns the violations that this shows.
+    fn end(&self) -> u64 {
         let found = self.load.finish();
-        ctx.add_violations(found);
         let violations = self.violations.load(Relaxed).saturating_add(found);
         let verdict = if violations == 0 {
             "SUCCESS"
@@ -120,6 +130,7 @@ impl Shared {
             violations,
             Described(&*self.load)
         );
+        found
     }
 }
 
