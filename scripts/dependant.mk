@@ -11,6 +11,9 @@
 # childkernel_abi.h and Module.symvers: the library's build folder, or where
 # "make modules_install" put them.
 #
+# In a kernel tree the library and those that use it are built by one Kbuild, as
+# the samples are here: make has no other way to know the order.
+#
 # Each module gets one small object more. It refers to the symbol whose name is
 # the hash of the library it was built against: the kernel refuses to load the
 # module beside any other build of the library, and the log names the reason.
@@ -33,7 +36,7 @@ $(addprefix $(obj)/,$(childkernel-objects)): $(CHILDKERNEL)/libchildkernel.rmeta
 
 quiet_cmd_childkernel_abi = ABI     $@
       cmd_childkernel_abi = sed 's/.define CHILDKERNEL_ABI \(.*\)/extern const char \1;\
-		const void *const childkernel_built_against __attribute__((used)) = \&\1;/' $< > $@
+		static const void *const built_against __attribute__((used)) = \&\1;/' $< > $@
 
 $(addprefix $(obj)/,$(childkernel-dependants:%=%_childkernel.c)): $(obj)/%_childkernel.c: \
 		$(CHILDKERNEL)/childkernel_abi.h FORCE

@@ -12,6 +12,9 @@
 //! interruptible waits and sleeps but no others. So a child waits interruptibly or with a limit,
 //! and asks [`Context::should_stop`] in each loop. Stopping waits for as long as it does not.
 //!
+//! A child that its owner forgot is joined inside a module notifier, so a child neither registers
+//! nor unregisters one, nor loads a module.
+//!
 //! # Whose code runs
 //!
 //! The entry function lives in the owner's text. Dropping the [`Handle`] stops and joins the child.
@@ -24,9 +27,14 @@
 //! ([`Handle::stop`], [`Handle::restart`]), then the list of all children.
 #![deny(unsafe_code)]
 
-use crate::sync::{
-    atomic::{Atomic, Full, Relaxed},
-    registry::{Registry, RegistryMutex},
+use crate::{
+    new_completion,
+    sync::{
+        atomic::{Acquire, Atomic, Full, Relaxed, Release},
+        rcu,
+        registry::{Registry, RegistryMutex},
+        Completion,
+    },
 };
 use kernel::{
     bindings,
@@ -55,6 +63,7 @@ pub const NAME_MAX: usize = 31;
 pub const THREADS_MAX: usize = 1024;
 
 static CHILDREN: Registry<Child> = Registry::new(RegistryMutex::Children);
+static LIVE: Atomic<bool> = Atomic::new(false);
 static NEXT_ID: Atomic<u64> = Atomic::new(1);
 
 /// What a child runs: called once in each of its threads.
@@ -76,6 +85,9 @@ struct Child {
     owner: usize,
     #[pin]
     body: Mutex<Body>,
+    /// Completed when the last piece of the owner's code has been dropped.
+    #[pin]
+    closed: Completion,
 }
 
 /// What of a child is the owner's code, or runs it.
@@ -166,6 +178,10 @@ impl Child {
     /// Asks the child to stop and joins its threads.
     fn join(&self, body: &mut Body) {
         self.record.state.transition(State::Stopping);
+        // So that those that only sleep look at the state before it is their turn.
+        for thread in body.threads.iter() {
+            thread.wake();
+        }
         // Each waits for its thread.
         body.threads.clear();
         self.record.state.transition(State::Stopped);
@@ -178,7 +194,10 @@ impl Child {
         let entry = body.entry.take();
         // It may own handles of other children, which are joined when it is dropped.
         drop(body);
-        drop(entry);
+        if entry.is_some() {
+            drop(entry);
+            self.closed.complete_all();
+        }
     }
 }
 
@@ -230,8 +249,8 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Binds the threads to these CPUs in turn. A thread whose CPU is offline runs elsewhere until
-    /// that CPU comes back.
+    /// Has the threads prefer these CPUs, in turn. A thread whose CPU is offline, or is isolated
+    /// from the scheduler, runs elsewhere meanwhile.
     pub fn cpus(mut self, cpus: &'a [CpuId]) -> Self {
         self.cpus = cpus;
         self
@@ -244,17 +263,29 @@ impl<'a> Builder<'a> {
     /// # Errors
     ///
     /// `EINVAL` if the name is empty, longer than [`NAME_MAX`] or has other characters than
-    /// letters, digits and `-_.:/`, or if there are no threads or more than [`THREADS_MAX`];
-    /// `ENOMEM`. Nothing stays behind.
+    /// letters, digits and `-_.:/`, if there are no threads or more than [`THREADS_MAX`], or if
+    /// `entry` is no code of the owner's; `ENOMEM`; `EAGAIN` at the limit of threads; `EINTR` if
+    /// the caller is killed meanwhile; `ENODEV` if the library is built in and could
+    /// not be set up. Nothing stays behind.
     pub fn spawn<F>(self, entry: F) -> Result<Handle>
     where
         F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
     {
+        let code = <F as Entry>::call as fn(&F, &mut Context<'_>) -> Result;
         let entry = Arc::new(entry, GFP_KERNEL)?;
-        self.spawn_entry(entry)
+        self.spawn_entry(entry, code as usize)
     }
 
-    fn spawn_entry(self, entry: Arc<dyn Entry>) -> Result<Handle> {
+    fn spawn_entry(self, entry: Arc<dyn Entry>, code: usize) -> Result<Handle> {
+        if !LIVE.load(Acquire) {
+            return Err(ENODEV);
+        }
+        // The child is joined when its owner goes: that must be when its code does.
+        if !crate::ffi::owns(self.owner, code) {
+            let owner = crate::ffi::module_name(self.owner);
+            pr_err!("owner of a child: the module of its code, which {owner} is not\n");
+            return Err(EINVAL);
+        }
         let name = self.name.to_bytes();
         let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
         if name.is_empty() || name.len() > NAME_MAX || !name.iter().all(valid) {
@@ -299,6 +330,7 @@ impl<'a> Builder<'a> {
                     },
                     "childkernel_body"
                 ),
+                closed <- new_completion!("childkernel_closed"),
             }),
             GFP_KERNEL,
         )?;
@@ -325,6 +357,9 @@ impl Handle {
     }
 
     /// Asks the child to stop, and waits until all its threads have ended. Its record stays.
+    ///
+    /// All threads then see [`Context::should_stop`], but their waits are ended one after the
+    /// other: a thread must not wait, on its way out, for another of the same child without limit.
     pub fn stop(&self) {
         self.child.join(&mut self.child.body.lock());
     }
@@ -333,7 +368,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, or `ESRCH` if the module that owns it has gone; the child is then stopped.
+    /// As [`Builder::spawn`], or `ESRCH` if the module that owns it has gone; the child is then
+    /// stopped.
     pub fn restart(&self) -> Result {
         let mut body = self.child.body.lock();
         self.child.join(&mut body);
@@ -358,28 +394,53 @@ pub fn list() -> Result<KVec<Arc<Record>>> {
     CHILDREN.collect(|child| Some(child.record.clone()))
 }
 
+/// Children can be spawned as long as this lives.
+pub(crate) struct Live(());
+
+impl Live {
+    /// To be made when everything that children need is there.
+    pub(crate) fn new() -> Self {
+        LIVE.store(true, Release);
+        Self(())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        LIVE.store(false, Release);
+    }
+}
+
 /// Joins all children of a module that goes, and waits for what it gave to deferred reclaim.
 ///
 /// Called after the module's exit and before its text is freed, so it finds only what the module
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
+    let owner = module.addr();
+    // A child may leave something to reclaim, and a destructor may forget a child.
+    while join_forgotten(owner) || rcu::flush() {}
+}
+
+/// Joins the children that a module has forgotten, and says whether there were any.
+fn join_forgotten(owner: usize) -> bool {
+    let mut any = false;
     loop {
         let left = CHILDREN.with(|children| {
-            children
-                .iter()
-                .find(|child| child.owner == module.addr())
-                .cloned()
+            let mine = |child: &&Arc<Child>| child.owner == owner;
+            children.iter().find(mine).cloned()
         });
-        let Some(child) = left else { break };
+        let Some(child) = left else { return any };
+        any = true;
         pr_warn!(
             "module {} goes without child {} ({}): joining it\n",
             child.record.owner(),
             child.record.id,
             child.record.name()
         );
-        // A handle that somebody else has may outlive this. It finds nothing of the owner's.
+        // A handle that somebody else has may outlive this. It finds nothing of the owner's; and
+        // if it is being dropped just now, that has to be over.
         child.close();
+        child.closed.wait();
         CHILDREN.remove(&child);
     }
-    crate::sync::rcu::flush();
 }

@@ -67,6 +67,7 @@ module! {
 struct ChildKernel {
     _files: ffi::debugfs::Dir,
     _workload: workload::Workload,
+    _live: child::Live,
     #[pin]
     _going: ffi::GoingNotifier,
     _reclaim: sync::rcu::ReclaimQueue,
@@ -93,6 +94,7 @@ impl kernel::InPlaceModule for ChildKernel {
             },
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
+            _live: child::Live::new(),
             _workload: workload::Workload::start(module, &config?)?,
             _files: child::report::create_files::<Self>(),
         })

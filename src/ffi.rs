@@ -53,6 +53,13 @@ pub(crate) fn module_name(module: &'static ThisModule) -> &'static str {
     core::str::from_utf8(bytes).unwrap_or("?")
 }
 
+/// Whether the code at `addr` belongs to `module`.
+pub(crate) fn owns(module: &'static ThisModule, addr: usize) -> bool {
+    // SAFETY: `ThisModule` holds the module's own pointer, or null when built in; the shim takes
+    // both, and any address.
+    unsafe { childkernel_owns(module.as_ptr(), addr as c_ulong) }
+}
+
 /// The string parameters, which the kernel crate's `module!` cannot declare.
 ///
 /// They are set before the module's init runs and read-only afterwards.
@@ -116,7 +123,8 @@ pub(crate) fn cpulist_parse(list: &CStr, mask: &mut kernel::cpumask::Cpumask) ->
 /// Context: process, may sleep.
 #[inline]
 pub(crate) fn cond_resched() {
-    // SAFETY: The callers are kernel threads in process context with nothing held.
+    // SAFETY: Called in process context; with something held that forbids to sleep it would be
+    // a bug, that the kernel's debugging finds, but none of memory.
     unsafe { childkernel_cond_resched() }
 }
 
@@ -146,8 +154,8 @@ pub(crate) fn in_softirq() -> bool {
 
 /// Keeps a module notifier registered as long as it lives.
 ///
-/// The callback runs in process context, with no lock held that a child could need, for every
-/// module that goes: after its exit function and before its text.
+/// The callback runs in process context, inside the notifier chain's own lock, for every module
+/// that goes: after its exit function and before its text.
 #[pin_data(PinnedDrop)]
 pub(crate) struct GoingNotifier {
     #[pin]

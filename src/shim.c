@@ -26,7 +26,12 @@ EXPORT_SYMBOL_GPL(childkernel_init_completion);
 
 void childkernel_reinit_completion(struct completion *x)
 {
+	unsigned long flags;
+
+	/* Between the two steps of a waiter this would leave it done for ever. */
+	raw_spin_lock_irqsave(&x->wait.lock, flags);
 	reinit_completion(x);
+	raw_spin_unlock_irqrestore(&x->wait.lock, flags);
 }
 EXPORT_SYMBOL_GPL(childkernel_reinit_completion);
 
@@ -124,6 +129,7 @@ void childkernel_reclaim_exit(void)
 {
 	childkernel_reclaim_flush();
 	destroy_workqueue(reclaim_wq);
+	reclaim_wq = NULL;
 }
 
 /*
@@ -131,25 +137,33 @@ void childkernel_reclaim_exit(void)
  * for every module that goes. The mutex makes a second caller wait for the
  * first, which may be flushing what the second one needs to be gone.
  */
-void childkernel_reclaim_flush(void)
+bool childkernel_reclaim_flush(void)
 {
+	bool any = false;
+
 	mutex_lock(&reclaim_flush_mutex);
 	/* Again, as what is dropped may have given away something in turn. */
 	while (xchg(&reclaim_pending, false)) {
 		/* The callbacks that queue the works first, then the works. */
 		rcu_barrier();
 		flush_workqueue(reclaim_wq);
+		any = true;
 	}
 	mutex_unlock(&reclaim_flush_mutex);
+	return any;
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
 
 void childkernel_reclaim(struct rcu_work *rwork, work_func_t func)
 {
 	INIT_RCU_WORK(rwork, func);
-	queue_rcu_work(reclaim_wq, rwork);
-	/* After queueing: a flush that misses the flag started before this. */
-	WRITE_ONCE(reclaim_pending, true);
+	/* There is no queue of ours if the library is built in and its init failed. */
+	queue_rcu_work(reclaim_wq ?: system_wq, rwork);
+	/*
+	 * After queueing: a flush that misses the flag began before this. One that
+	 * sees it, by xchg(), sees the callback as well.
+	 */
+	smp_store_release(&reclaim_pending, true);
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 
@@ -209,6 +223,12 @@ struct mutex *childkernel_children_mutex(void)
 struct mutex *childkernel_locks_mutex(void)
 {
 	return &locks_mutex;
+}
+
+bool childkernel_owns(const struct module *owner, unsigned long addr)
+{
+	/* Built-in code stays. */
+	return !owner || within_module(addr, owner);
 }
 
 bool childkernel_cpu_online(unsigned int cpu)

@@ -41,7 +41,7 @@ struct list_head *childkernel_list_next_rcu(const struct list_head *entry);
 /* sync/rcu.rs */
 int childkernel_reclaim_init(void);
 void childkernel_reclaim_exit(void);
-void childkernel_reclaim_flush(void);
+bool childkernel_reclaim_flush(void);
 void childkernel_reclaim(struct rcu_work *rwork, work_func_t func);
 
 /* sync/percpu.rs */
@@ -56,7 +56,8 @@ struct mutex *childkernel_children_mutex(void);
 /* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
 
-/* child/thread.rs */
+/* child.rs, child/thread.rs */
+bool childkernel_owns(const struct module *owner, unsigned long addr);
 bool childkernel_cpu_online(unsigned int cpu);
 int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
 void childkernel_cond_resched(void);

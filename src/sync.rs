@@ -24,11 +24,11 @@
 //! |---|---|---|---|---|---|
 //! | [`SpinLock`] | yes | if no process-context user leaves softirqs on | no, take [`SpinLockIrq`] | no | becomes a sleeping lock |
 //! | [`Mutex`] | yes | no | no | yes | the same |
-//! | [`SeqLock`] reader | yes | if no writer can be interrupted by it | likewise | no | reader may wait for a preempted writer |
+//! | [`SeqLock`] reader | yes | if no writer can be interrupted by it | likewise | no | sleeps when it meets a writer: process context only |
 //! | [`SeqLock`] writer | yes | no | no | no | becomes a sleeping lock |
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
-//! | [`Completion`] signal | yes | yes | yes | no | the same |
+//! | [`Completion`] signal | yes | yes | yes | no | `complete_all` not from hardirq |
 //! | [`Completion`] wait | yes | no | no | yes | the same |
 //!
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock

@@ -6,11 +6,14 @@
 use super::{record::Record, thread};
 use crate::sync::atomic::{Atomic, Relaxed};
 use kernel::{
+    task::might_sleep,
     time::{msecs_to_jiffies, Jiffies, Msecs},
     types::NotThreadSafe,
 };
 
-/// The counters of one thread. Only that thread writes them.
+/// The counters of one thread. Only that thread writes them, so they have a cache line for
+/// themselves.
+#[repr(align(64))]
 pub(super) struct Slot {
     pub(super) ops: Atomic<u64>,
     pub(super) violations: Atomic<u64>,
@@ -65,13 +68,20 @@ impl<'a> Context<'a> {
     ///
     /// Every loop of a child asks this. It also gives way to other threads now and then, so a loop
     /// that asks is fair on kernels without preemption too.
+    ///
+    /// Context: nothing held that forbids to sleep.
     #[inline]
     pub fn should_stop(&mut self) -> bool {
+        if cfg!(CONFIG_DEBUG_ATOMIC_SLEEP) {
+            might_sleep();
+        }
         self.asked = self.asked.wrapping_add(1);
         if self.asked % YIELD_EVERY == 0 {
             crate::ffi::cond_resched();
         }
-        thread::should_stop() || self.record.end.load(Relaxed) != 0
+        thread::should_stop()
+            || self.record.state.is_stopping()
+            || self.record.end.load(Relaxed) != 0
     }
 
     /// Sleeps for `ms` milliseconds, or less if the child is asked to stop.

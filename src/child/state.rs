@@ -60,6 +60,12 @@ impl StateCell {
         Self(Atomic::new(State::Spawning as u32))
     }
 
+    /// Whether the child is being stopped.
+    #[inline]
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.load(Relaxed) == State::Stopping as u32
+    }
+
     /// The present state.
     pub(super) fn get(&self) -> State {
         let now = self.0.load(Relaxed);

@@ -15,7 +15,7 @@ use kernel::{
 };
 
 /// What a thread runs.
-pub(super) trait Body: Send + Sync {
+pub(super) trait Body: Send + Sync + 'static {
     /// Runs in the new thread; when it returns the thread is over.
     fn run(&self);
 }

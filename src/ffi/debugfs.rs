@@ -10,7 +10,10 @@
 use core::ptr;
 use kernel::{bindings, fmt, prelude::*, seq_file::SeqFile, seq_print, ModuleMetadata};
 
-/// What a file shows. The text is made anew at each open.
+/// What a file shows.
+///
+/// The text is made when it is read from the start, and kept while reading goes on from there: who
+/// reads at other offsets gets pieces of different texts.
 pub(crate) trait Show {
     /// Writes the text. It runs in process context and may sleep.
     fn show(f: &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -43,6 +46,7 @@ impl Dir {
 
     /// Creates a file, readable by root, that shows `S` and whose open handles keep module `M`.
     pub(crate) fn file<M: ModuleMetadata, S: Show>(&self, name: &CStr) {
+        let table: &'static bindings::file_operations = &Operations::<M, S>::TABLE;
         // SAFETY: `name` is NUL-terminated, `dentry` is by the type invariant what debugfs
         // accepts, and the operations are a constant of this module, which they keep.
         unsafe {
@@ -52,7 +56,7 @@ impl Dir {
                 self.dentry,
                 ptr::null_mut(),
                 ptr::null(),
-                &Operations::<M, S>::TABLE,
+                table,
             )
         };
     }

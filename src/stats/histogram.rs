@@ -72,7 +72,8 @@ impl Histogram {
             let mut seen = 0u64;
             for (i, n) in sums.iter().enumerate() {
                 seen = seen.wrapping_add(*n);
-                if seen >= rank {
+                // The last bucket has no upper end.
+                if seen >= rank && i < BUCKETS - 1 {
                     return max.min((1u64 << i).wrapping_sub(1));
                 }
             }

@@ -88,9 +88,15 @@ impl LockStats {
     #[cold]
     pub(super) fn contended(&self, at: &'static Location<'static>) {
         self.counters.add(CONTENDED, 1);
-        if !self.sites.iter().any(|site| site.hit(at)) {
-            self.other_sites.fetch_add(1, Relaxed);
+        for site in &self.sites {
+            match site.hit(at) {
+                Hit::Counted => return,
+                Hit::NotIt => {}
+                // Perhaps for this very place: no second slot for it.
+                Hit::BeingMade => break,
+            }
         }
+        self.other_sites.fetch_add(1, Relaxed);
     }
 
     /// Records how long a sampled acquisition waited.
@@ -171,6 +177,13 @@ pub(super) fn elapsed(since: Instant<Monotonic>) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(0)
 }
 
+/// Whether a slot was the one.
+enum Hit {
+    Counted,
+    NotIt,
+    BeingMade,
+}
+
 const FREE: u32 = 0;
 const CLAIMED: u32 = 1;
 const READY: u32 = 2;
@@ -185,7 +198,8 @@ const PATH: usize = 48;
 struct Site {
     state: Atomic<u32>,
     line: Atomic<u32>,
-    /// The address of the caller's `Location`, only to be compared.
+    /// The address of the caller's `Location`, only to be compared. (If a module goes and another
+    /// comes to lie at its place, the same line of both is taken for one.)
     location: Atomic<usize>,
     path: [Atomic<u64>; PATH / 8],
     contended: Atomic<u64>,
@@ -203,27 +217,32 @@ impl Site {
     }
 
     /// Counts, if this is the slot of `at` or a free one.
-    fn hit(&self, at: &'static Location<'static>) -> bool {
+    fn hit(&self, at: &'static Location<'static>) -> Hit {
         let address = core::ptr::from_ref(at).addr();
 
-        match self.state.load(Acquire) {
-            READY
-                if self.location.load(Relaxed) == address
-                    && self.line.load(Relaxed) == at.line() =>
-            {
-                self.contended.fetch_add(1, Relaxed);
-                return true;
-            }
-            FREE => {}
-            _ => return false,
+        if self.state.load(Relaxed) == FREE && self.state.cmpxchg(FREE, CLAIMED, Relaxed).is_ok() {
+            self.claim(at, address);
+            return Hit::Counted;
         }
-        if self.state.cmpxchg(FREE, CLAIMED, Acquire).is_err() {
-            return false;
+        if self.state.load(Acquire) != READY {
+            return Hit::BeingMade;
         }
+        if self.location.load(Relaxed) != address || self.line.load(Relaxed) != at.line() {
+            return Hit::NotIt;
+        }
+        self.contended.fetch_add(1, Relaxed);
+        Hit::Counted
+    }
+
+    /// Fills the slot, which was just claimed.
+    fn claim(&self, at: &'static Location<'static>, address: usize) {
         self.location.store(address, Relaxed);
         self.line.store(at.line(), Relaxed);
-        let file = at.file().as_bytes();
-        let tail = file.get(file.len().saturating_sub(PATH)..).unwrap_or(file);
+        let file = at.file();
+        let tail = (file.len().saturating_sub(PATH)..file.len())
+            .find_map(|from| file.get(from..))
+            .unwrap_or("")
+            .as_bytes();
         for (word, bytes) in self.path.iter().zip(tail.chunks(8)) {
             let mut padded = [0u8; 8];
             for (to, from) in padded.iter_mut().zip(bytes) {
@@ -234,7 +253,6 @@ impl Site {
         self.contended.store(1, Relaxed);
         // Publishes the path: pairs with the acquire of whoever finds the slot ready.
         self.state.store(READY, Release);
-        true
     }
 
     /// Writes a JSON object if the slot is in use, and says whether it did.

@@ -28,13 +28,16 @@ macro_rules! new_completion {
 }
 pub use crate::new_completion;
 
+/// `MAX_SCHEDULE_TIMEOUT`: as good as no limit. More would be negative to the scheduler.
+const LIMIT_MAX: Jiffies = c_long::MAX as Jiffies;
+
 /// A counting "done" that threads can wait for.
 ///
 /// Each [`complete`](Self::complete) lets one wait through, before or after that wait begins;
 /// waiters are served in the order in which they came.
 ///
-/// Context: signalling from process, softirq and hardirq; waiting from process context only, as it
-/// sleeps. Order: a wait that returns success sees all that the completing thread did before.
+/// Context: signalling from process, softirq and hardirq (on `PREEMPT_RT` not `complete_all` from
+/// hardirq); waiting from process context only, as it sleeps. Order: a wait that returns success sees all that the completing thread did before.
 ///
 /// # Examples
 ///
@@ -128,6 +131,7 @@ impl Completion {
     /// `ETIMEDOUT` when the limit is over.
     #[inline]
     pub fn wait_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
+        let limit = limit.min(LIMIT_MAX);
         // SAFETY: See `complete`.
         match unsafe { bindings::wait_for_completion_timeout(self.as_raw(), limit) } {
             0 => Err(ETIMEDOUT),
@@ -144,6 +148,7 @@ impl Completion {
     /// `ETIMEDOUT` when the limit is over, `ERESTARTSYS` when interrupted.
     #[inline]
     pub fn wait_interruptible_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
+        let limit = limit.min(LIMIT_MAX);
         // SAFETY: See `complete`.
         let ret =
             unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), limit) };
@@ -159,6 +164,7 @@ impl Completion {
     /// `ETIMEDOUT` when the limit is over, `ERESTARTSYS` when killed.
     #[inline]
     pub fn wait_killable_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
+        let limit = limit.min(LIMIT_MAX);
         // SAFETY: See `complete`.
         let ret = unsafe { bindings::wait_for_completion_killable_timeout(self.as_raw(), limit) };
         Self::timed(ret)
@@ -193,7 +199,7 @@ impl Completion {
     /// Use it when no other thread waits or completes: one that does may be forgotten or not.
     #[inline]
     pub fn reinit(&self) {
-        // SAFETY: See `complete`. The store to an aligned word cannot tear.
+        // SAFETY: See `complete`. The shim takes the wait queue's lock.
         unsafe { crate::ffi::childkernel_reinit_completion(self.as_raw()) };
     }
 }

@@ -31,7 +31,9 @@ impl<const N: usize> PerCpuCounters<N> {
     ///
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
-        // SAFETY: Called from process context; any count is allowed.
+        // Up to the smallest unit that any configuration can allocate.
+        const_assert!(N > 0 && N <= 4096);
+        // SAFETY: Called from process context; the count is in range.
         let cells = unsafe { crate::ffi::childkernel_percpu_alloc(N) };
         // INVARIANT: It was just allocated, with `N` words.
         Ok(Self {

@@ -13,12 +13,13 @@ use kernel::{bindings, error::to_result, prelude::*};
 
 pub use kernel::sync::rcu::{rcu_barrier, read_lock, synchronize_rcu, Guard};
 
-/// Waits until everything that was given to deferred reclaim before this call has been dropped.
+/// Waits until everything that was given to deferred reclaim before this call has been dropped,
+/// and what that gave in turn. Says whether there was anything.
 ///
 /// Context: process, may sleep. Must not be called from a destructor that runs deferred.
-pub fn flush() {
+pub fn flush() -> bool {
     // SAFETY: Called from process context; the queue exists as long as the module does.
-    unsafe { crate::ffi::childkernel_reclaim_flush() };
+    unsafe { crate::ffi::childkernel_reclaim_flush() }
 }
 
 /// The workqueue on which deferred destructors run; it exists as long as this value.

@@ -217,18 +217,21 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
 
     /// Links a node so that whoever finds it sees it whole.
     ///
-    /// `list_add_rcu()` itself publishes the forward pointer by a store-release. The pointer back
-    /// from the next element, by which a lookup may come too (`list_bidir_prev_rcu()`), is a plain
-    /// store after it, and a release does not order what follows it. The explicit write barrier
-    /// before both makes the element whole on either way. It pairs with the address dependency of
-    /// `rcu_dereference()` in [`Iter::next`]. As a litmus test:
+    /// `list_add_rcu()` links by a store-release, which orders all that was done to the node before
+    /// the link. The explicit write barrier in front says the same once more, for the reader of
+    /// this code and whatever way the native function takes; no test can tell that it is needed.
+    /// Either pairs with the address dependency of `rcu_dereference()` in [`Iter::next`]. As a
+    /// litmus test:
     ///
     /// ```text
     /// C MP+wmb+addr
-    /// {}
-    /// P0(int *value, int *link) { WRITE_ONCE(*value, 1); smp_wmb(); WRITE_ONCE(*link, 1); }
-    /// P1(int *value, int *link) { int r0 = smp_load_acquire(link); int r1 = READ_ONCE(*value); }
-    /// exists (1:r0=1 /\ 1:r1=0)
+    /// {
+    /// int value = 0;
+    /// int *link = &other;
+    /// }
+    /// P0(int *value, int **link) { WRITE_ONCE(*value, 1); smp_wmb(); WRITE_ONCE(*link, value); }
+    /// P1(int **link) { int *r0 = rcu_dereference(*link); int r1 = READ_ONCE(*r0); }
+    /// exists (1:r0=value /\ 1:r1=0)
     /// (* Result: Never *)
     /// ```
     fn publish(

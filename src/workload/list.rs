@@ -17,8 +17,9 @@ use crate::{
     stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
+        lock::spinlock::SpinLockBackend,
         rcu,
-        rcu_list::{Node, Removed},
+        rcu_list::{Node, Removed, Writer},
         RcuList,
     },
 };
@@ -101,7 +102,10 @@ impl Element {
 impl Drop for Element {
     fn drop(&mut self) {
         self.poison();
-        self.tally.freed.fetch_add(1, Relaxed);
+        // One for which there was no memory has never been in the list.
+        if self.unlinked.load(Relaxed) != 0 {
+            self.tally.freed.fetch_add(1, Relaxed);
+        }
         if ffi::in_hardirq() || ffi::in_softirq() {
             self.tally.violations.fetch_add(1, Relaxed);
         }
@@ -267,27 +271,40 @@ impl ListLoad {
         Ok(())
     }
 
-    /// Unlinks the element with this key.
-    fn remove(
+    /// Unlinks the first element that is wanted. `pause` is called in the critical section.
+    fn unlink(
         &self,
-        worker: &Worker<'_, '_>,
+        list: &mut Writer<'_, Element, SpinLockBackend>,
         wanted: impl Fn(&Element) -> bool,
+        pause: impl FnOnce(),
     ) -> Option<Removed<Element>> {
-        let lookup = &*self.lookup;
-        let mut list = lookup.list.lock();
+        let tally = &*self.lookup.tally;
         let removed = list.remove(wanted)?;
-        worker.hold();
-        // The lock is still held, so removals are numbered in their order. A lookup that begins
-        // after this store must not find the element.
-        let epoch = lookup.tally.epoch.load(Relaxed).wrapping_add(1);
+        pause();
+        // The lock is held, so removals are numbered in their order. A lookup that begins after
+        // this store must not find the element.
+        let epoch = tally.epoch.load(Relaxed).wrapping_add(1);
         removed.unlinked.store(epoch, Relaxed);
-        lookup.tally.epoch.store(epoch, Release);
+        tally.epoch.store(epoch, Release);
+        tally.removed.fetch_add(1, Relaxed);
+        Some(removed)
+    }
+
+    /// Removes the element with this key and leaves it to its end, waiting for that or not.
+    fn remove(&self, worker: &Worker<'_, '_>, key: u64, wait: bool) -> bool {
+        let mut list = self.lookup.list.lock();
+        let removed = self.unlink(&mut list, |e| e.key == key, || worker.hold());
         drop(list);
+        let Some(removed) = removed else { return false };
         if self.twin == Some(Twin::NoGrace) {
             removed.poison();
         }
-        lookup.tally.removed.fetch_add(1, Relaxed);
-        Some(removed)
+        if wait {
+            removed.synchronize();
+        } else {
+            removed.defer();
+        }
+        true
     }
 
     fn write(&self, worker: &mut Worker<'_, '_>) -> Result {
@@ -300,11 +317,9 @@ impl ListLoad {
             self.insert(worker, key(next))?;
             next = next.wrapping_add(1);
             if next.wrapping_sub(first) > KEEP {
-                match self.remove(worker, |e| e.key == key(first)) {
-                    Some(removed) if next % SYNCHRONIZE_EVERY == 0 => removed.synchronize(),
-                    Some(removed) => removed.defer(),
-                    // It was there.
-                    None => worker.ctx.violation(),
+                // It was there, as nobody else removes this writer's.
+                if !self.remove(worker, key(first), next % SYNCHRONIZE_EVERY == 0) {
+                    worker.ctx.violation();
                 }
                 first = first.wrapping_add(1);
             }
@@ -350,11 +365,8 @@ impl Load for ListLoad {
         let tickers = self.tickers.lock().take();
         drop(tickers);
 
-        loop {
-            let Some(removed) = self.lookup.list.inner().lock().remove(|_| true) else {
-                break;
-            };
-            tally.removed.fetch_add(1, Relaxed);
+        let list = self.lookup.list.inner();
+        while let Some(removed) = self.unlink(&mut list.lock(), |_| true, || ()) {
             removed.defer();
         }
         rcu::flush();
