@@ -38,7 +38,7 @@ pub(crate) use config::{Config, Numbers};
 use config::{Kind, Twin};
 
 /// A twin does this many operations in each child, and ends: its fault shows by then.
-const TWIN_OPS: u64 = 50_000;
+const TWIN_OPS: u64 = 20_000;
 
 /// What children run together.
 trait Load: Send + Sync {
