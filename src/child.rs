@@ -418,7 +418,7 @@ impl Drop for Live {
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
     // A child may leave something to reclaim, and a destructor may forget a child.
-    while join_forgotten(owner) || rcu::flush() {}
+    while join_forgotten(owner) || rcu::flush_module(module) {}
 }
 
 /// Joins the children that a module has forgotten, and says whether there were any.

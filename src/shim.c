@@ -114,10 +114,15 @@ struct list_head *childkernel_list_next_rcu(const struct list_head *entry)
 }
 EXPORT_SYMBOL_GPL(childkernel_list_next_rcu);
 
-/* Runs what has to wait for a grace period and then for process context. */
+/*
+ * Runs what has to wait for a grace period and then for process context. What
+ * is on its way is listed, so that a module does not go before its own part is
+ * through, however often that gives away something in turn, and however much
+ * others go on to give.
+ */
 static struct workqueue_struct *reclaim_wq;
-static DEFINE_MUTEX(reclaim_flush_mutex);
-static bool reclaim_pending;
+static DEFINE_RAW_SPINLOCK(reclaim_lock);
+static LIST_HEAD(reclaim_list);
 
 int childkernel_reclaim_init(void)
 {
@@ -127,43 +132,77 @@ int childkernel_reclaim_init(void)
 
 void childkernel_reclaim_exit(void)
 {
-	childkernel_reclaim_flush();
+	childkernel_reclaim_flush_module(NULL);
 	destroy_workqueue(reclaim_wq);
 	reclaim_wq = NULL;
 }
 
-/*
- * Costs nothing when nothing was queued since the last flush, as it is called
- * for every module that goes. The mutex makes a second caller wait for the
- * first, which may be flushing what the second one needs to be gone.
- */
-bool childkernel_reclaim_flush(void)
+void childkernel_reclaim_flush(void)
 {
-	bool any = false;
-
-	mutex_lock(&reclaim_flush_mutex);
-	/* Again, as what is dropped may have given away something in turn. */
-	while (xchg(&reclaim_pending, false)) {
-		/* The callbacks that queue the works first, then the works. */
-		rcu_barrier();
+	/* The callbacks that queue the works first, then the works. */
+	rcu_barrier();
+	if (reclaim_wq)
 		flush_workqueue(reclaim_wq);
-		any = true;
-	}
-	mutex_unlock(&reclaim_flush_mutex);
-	return any;
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
 
-void childkernel_reclaim(struct rcu_work *rwork, work_func_t func)
+static bool reclaim_has(const struct module *mod)
 {
-	INIT_RCU_WORK(rwork, func);
+	struct childkernel_reclaim *r;
+	bool has = false;
+
+	raw_spin_lock_irq(&reclaim_lock);
+	list_for_each_entry(r, &reclaim_list, node) {
+		has = !mod || within_module((unsigned long)r->func, mod);
+		if (has)
+			break;
+	}
+	raw_spin_unlock_irq(&reclaim_lock);
+	return has;
+}
+
+bool childkernel_reclaim_flush_module(const struct module *mod)
+{
+	bool any = false;
+
+	while (reclaim_has(mod)) {
+		childkernel_reclaim_flush();
+		any = true;
+	}
+	return any;
+}
+
+static void reclaim_run(struct work_struct *work)
+{
+	struct childkernel_reclaim *r =
+		container_of(to_rcu_work(work), struct childkernel_reclaim, rwork);
+	struct childkernel_reclaim running = { .func = r->func };
+
+	/* The function frees what it is listed in. */
+	raw_spin_lock_irq(&reclaim_lock);
+	list_replace(&r->node, &running.node);
+	raw_spin_unlock_irq(&reclaim_lock);
+
+	running.func(r);
+
+	raw_spin_lock_irq(&reclaim_lock);
+	list_del(&running.node);
+	raw_spin_unlock_irq(&reclaim_lock);
+}
+
+void childkernel_reclaim(struct childkernel_reclaim *r,
+			 void (*func)(struct childkernel_reclaim *r))
+{
+	unsigned long flags;
+
+	r->func = func;
+	raw_spin_lock_irqsave(&reclaim_lock, flags);
+	list_add_tail(&r->node, &reclaim_list);
+	raw_spin_unlock_irqrestore(&reclaim_lock, flags);
+
+	INIT_RCU_WORK(&r->rwork, reclaim_run);
 	/* There is no queue of ours if the library is built in and its init failed. */
-	queue_rcu_work(reclaim_wq ?: system_wq, rwork);
-	/*
-	 * After queueing: a flush that misses the flag began before this. One that
-	 * sees it, by xchg(), sees the callback as well.
-	 */
-	smp_store_release(&reclaim_pending, true);
+	queue_rcu_work(reclaim_wq ?: system_wq, &r->rwork);
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 

@@ -39,10 +39,18 @@ void childkernel_list_del_rcu(struct list_head *entry);
 struct list_head *childkernel_list_next_rcu(const struct list_head *entry);
 
 /* sync/rcu.rs */
+struct childkernel_reclaim {
+	struct rcu_work rwork;
+	struct list_head node;
+	void (*func)(struct childkernel_reclaim *r);
+};
+
 int childkernel_reclaim_init(void);
 void childkernel_reclaim_exit(void);
-bool childkernel_reclaim_flush(void);
-void childkernel_reclaim(struct rcu_work *rwork, work_func_t func);
+void childkernel_reclaim_flush(void);
+bool childkernel_reclaim_flush_module(const struct module *mod);
+void childkernel_reclaim(struct childkernel_reclaim *r,
+			 void (*func)(struct childkernel_reclaim *r));
 
 /* sync/percpu.rs */
 u64 *childkernel_percpu_alloc(size_t count);

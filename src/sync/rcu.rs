@@ -13,13 +13,21 @@ use kernel::{bindings, error::to_result, prelude::*};
 
 pub use kernel::sync::rcu::{rcu_barrier, read_lock, synchronize_rcu, Guard};
 
-/// Waits until everything that was given to deferred reclaim before this call has been dropped,
-/// and what that gave in turn. Says whether there was anything.
+/// Waits until everything that was given to deferred reclaim before this call has been dropped.
 ///
 /// Context: process, may sleep. Must not be called from a destructor that runs deferred.
-pub fn flush() -> bool {
+pub fn flush() {
     // SAFETY: Called from process context; the queue exists as long as the module does.
-    unsafe { crate::ffi::childkernel_reclaim_flush() }
+    unsafe { crate::ffi::childkernel_reclaim_flush() };
+}
+
+/// Waits until nothing that needs the code of `module` is left in deferred reclaim, nor comes from
+/// what was. Says whether there was anything.
+///
+/// Context: process, may sleep.
+pub(crate) fn flush_module(module: *const bindings::module) -> bool {
+    // SAFETY: Called from process context; the pointer is only compared with.
+    unsafe { crate::ffi::childkernel_reclaim_flush_module(module) }
 }
 
 /// The workqueue on which deferred destructors run; it exists as long as this value.
@@ -46,18 +54,18 @@ impl Drop for ReclaimQueue {
     }
 }
 
-/// Calls `func` with `work` in process context, after a grace period.
+/// What deferred reclaim needs of whatever is given to it.
+pub(crate) type Reclaim = crate::ffi::childkernel_reclaim;
+
+/// Calls `func` with `item` in process context, after a grace period.
 ///
 /// Context: any but NMI.
 ///
 /// # Safety
 ///
-/// `work` must be valid for writes until `func` runs, and in no other use. `func`, and what it
-/// needs, must exist until then; [`flush`] waits for it.
-pub(crate) unsafe fn reclaim(
-    work: *mut bindings::rcu_work,
-    func: unsafe extern "C" fn(*mut bindings::work_struct),
-) {
+/// `item` must be valid for writes until `func` runs, and in no other use. `func` must be code of
+/// the module whose code the rest of the item's end needs: that module goes only when it has run.
+pub(crate) unsafe fn reclaim(item: *mut Reclaim, func: unsafe extern "C" fn(*mut Reclaim)) {
     // SAFETY: By the safety requirements of this function.
-    unsafe { crate::ffi::childkernel_reclaim(work, Some(func)) };
+    unsafe { crate::ffi::childkernel_reclaim(item, Some(func)) };
 }

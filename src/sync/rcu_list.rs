@@ -38,7 +38,7 @@ struct Links<T> {
     #[pin]
     list: Opaque<bindings::list_head>,
     #[pin]
-    work: Opaque<bindings::rcu_work>,
+    reclaim: Opaque<rcu::Reclaim>,
     value: T,
 }
 
@@ -67,7 +67,7 @@ impl<T> Node<T> {
         Ok(Self(KBox::pin_init(
             pin_init!(Links {
                 list <- Opaque::uninit(),
-                work <- Opaque::uninit(),
+                reclaim <- Opaque::uninit(),
                 value,
             }),
             flags,
@@ -318,12 +318,11 @@ impl<T: Send + Sync + 'static> Removed<T> {
 
     /// # Safety
     ///
-    /// Only to be called by the reclaim queue, with the work of a node given to it.
-    unsafe extern "C" fn free(work: *mut bindings::work_struct) {
-        // SAFETY: `work` is the work inside the `rcu_work` inside the links that `drop` queued.
+    /// Only to be called by the reclaim queue, with what `drop` gave to it.
+    unsafe extern "C" fn free(item: *mut rcu::Reclaim) {
+        // SAFETY: `item` is inside the links that `drop` gave away.
         unsafe {
-            let rwork = kernel::container_of!(work, bindings::rcu_work, work);
-            let links = kernel::container_of!(Opaque::cast_from(rwork), Links<T>, work);
+            let links = kernel::container_of!(Opaque::cast_from(item), Links<T>, reclaim);
             drop(KBox::from_raw(links.cast_mut()));
         }
     }
@@ -340,8 +339,11 @@ impl<T: Send + Sync + 'static> Deref for Removed<T> {
 
 impl<T: Send + Sync + 'static> Drop for Removed<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the node is live and ours until `free` runs, and its work
-        // is in no other use. Code of another module goes only after a flush.
-        unsafe { rcu::reclaim((*self.0.as_ptr()).work.get(), Self::free) };
+        // SAFETY: By the type invariant the node is live and ours until `free` runs, and the field
+        // is in no other use. `free` is made in the crate that knows `T`, as is the end of `T`.
+        unsafe {
+            let item = Opaque::cast_into(&raw const (*self.0.as_ptr()).reclaim);
+            rcu::reclaim(item, Self::free)
+        };
     }
 }
