@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Child kernels as they are seen from outside: names, ids, states, threads.
+# shellcheck disable=SC2317,SC2329 # the tests are called by name
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# On one CPU, which leaves the other to those who look.
+names_of_threads() {
+	local name
+	load workload=all primitive=all children=4 cpus=0
+	new_threads
+	snapshot
+	unload childkernel
+	judge 'len(children) == 24' 'all(c["threads"] == 1 for c in children)' \
+		'all(c["state"] == "running" for c in children)' \
+		'{c["name"].split("/")[0] for c in children} ==
+		{"count-spin", "count-mutex", "count-atomic", "record", "list", "handshake"}' \
+		'sorted({c["name"].split("/")[1] for c in children}) == ["0", "1", "2", "3"]' \
+		'all(c["owner"] == "childkernel" for c in children)'
+	while read -r name; do
+		[[ ${PID[$name]:-} =~ ^[0-9]+$ ]] || fail "threads called $name: ${PID[$name]:-none}"
+	done < <(value '"\n".join(c["name"] for c in children)')
+	# These and no others, but the worker that any load of the module has.
+	[[ ${#NEW[@]} -eq 24 || ${#NEW[@]} -eq 25 && ${NEW[*]} == *kworker/R-childkernel* ]] ||
+		fail "threads: ${NEW[*]}"
+}
+
+states() {
+	load workload=counter primitive=all seconds=1
+	json 'all(c["generation"] == 1 and c["error"] == 0 for c in children)' \
+		'all(c["state"] in ("running", "stopped") for c in children)'
+	wait_ended
+	judge 'all(c["state"] == "stopped" for c in children)'
+	# What has stopped keeps its record, but no thread.
+	find_threads
+	[ -z "${PID[count-spin/0]:-}" ] || fail "a thread of a stopped child is there"
+	json "ops == $(value ops)"
+}
+
+running_until_unload() {
+	load workload=all
+	sleep 0.5
+	snapshot
+	cp "$TMP/stats.json" "$TMP/before.json"
+	sleep 0.5
+	snapshot
+	unload childkernel
+	judge 'all(c["state"] == "running" for c in children)' \
+		"all(c['ops'] > b['ops'] for c, b in zip(children,
+		__import__('json').load(open('$TMP/before.json'))['children'], strict=True))"
+}
+
+ids() {
+	local last=0 first _
+	load workload=all primitive=all cpus=0
+	json '[c["id"] for c in children] == list(range(1, len(children) + 1))'
+	last=$(value 'children[-1]["id"]')
+	for _ in 1 2 3; do
+		insert "$(ko hello_child)" || fail "insmod hello_child: $ERROR"
+		snapshot
+		unload hello_child
+		read -r first last < <(value "\"%s %s\" % (
+			min(c['id'] for c in children if c['owner'] == 'hello_child') > $last,
+			children[-1]['id'])")
+		[ "$first" = True ] || fail "an id was used again"
+	done
+}
+
+begin 4
+try "threads are called as their children" names_of_threads
+try "states of a load that ends" states
+try "children run until unload" running_until_unload
+try "ids are never used again" ids
+finish

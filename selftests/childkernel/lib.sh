@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# What the topic scripts share. Each sources this file, calls begin with the
+# number of its tests, then try for each test, and finish.
+#
+# Environment, all of it optional:
+#   CK_MODULE_DIR  the modules under test, built with TWINS=1; else they are
+#                  the installed ones
+#   CK_PLAIN_DIR   the same, built without TWINS
+#   CK_EXTERN_DIR  outsider/outsider.ko, built against CK_MODULE_DIR
+#   CK_STALE_DIR   the same, built against CK_PLAIN_DIR
+
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck source=/dev/null
+. "$HERE/../kselftest/ktap_helpers.sh"
+
+DEBUGFS=/sys/kernel/debug/childkernel
+STATS=$DEBUGFS/stats.json
+SUMMARY=$DEBUGFS/summary
+# Flags that any module has that is built outside the kernel's own build.
+TAINT_OURS=$((1 << 12 | 1 << 13))
+SPLAT='WARNING:|BUG:|KASAN:|UBSAN:|KFENCE:|Oops|cut here|Call Trace|end trace'
+SPLAT+='|panicked at|general protection|[Uu]nable to handle|INFO: (task|rcu)|lockup|LOCKUP'
+SPLAT+='|detected stall|self-detected|blocked for more than|refcount_t:|corruption'
+SPLAT+='|scheduling while atomic|sleeping function|page allocation failure|Objects remaining'
+# All loads, as the log and debugfs call them.
+LABELS=(counter/spinlock counter/mutex counter/atomic record/seqlock list/rculist
+	handshake/completion)
+# A load that runs for a few seconds must have ended after so many: far more
+# than it takes, as emulated machines are slow.
+PATIENCE=40
+
+# --- frame -------------------------------------------------------------------
+
+# begin N: the header and the plan, or a skip if there is nothing to test.
+begin() {
+	ktap_print_header
+	[ "$(id -u)" -eq 0 ] || skip_all "must be run as root"
+	KO_DIR=${CK_MODULE_DIR:-}
+	[ -e "$(ko childkernel)" ] || skip_all "no childkernel.ko: install it or set CK_MODULE_DIR"
+	command -v python3 >/dev/null || skip_all "needs python3"
+	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug ||
+		skip_all "needs debugfs"
+	TMP=$(mktemp -d) || exit "$KSFT_FAIL"
+	trap leave EXIT
+	# Loads leave nothing to others; the test has to watch them all the same.
+	renice -n -20 -p $$ >/dev/null
+	if ! unload_all; then
+		ktap_set_plan 1
+		ktap_test_fail "an earlier test left modules that do not go"
+		exit "$KSFT_FAIL"
+	fi
+	find_threads
+	local name
+	for name in "${!PID[@]}"; do
+		BASELINE[$name]=${PID[$name]}
+	done
+	ktap_set_plan "$1"
+}
+
+skip_all() {
+	ktap_skip_all "$*"
+	exit "$KSFT_SKIP"
+}
+
+# What ends a script early must not leave anything running.
+leave() {
+	local jobs
+	jobs=$(jobs -p)
+	# shellcheck disable=SC2086 # one word each
+	[ -z "$jobs" ] || kill $jobs 2>/dev/null
+	rm -rf "$TMP"
+}
+
+finish() {
+	ktap_finished
+}
+
+# try NAME FUNCTION [ARG...]: one test. The function calls fail for each thing
+# that is wrong. Whatever it did, the log must be free of splats afterwards,
+# all modules must go, and they must leave nothing behind.
+try() {
+	local name=$1
+	shift
+	FAULTS=0
+	mark
+	"$@"
+	unload_all
+	check_nothing_left
+	check_log
+	if [ "$FAULTS" -eq 0 ]; then
+		ktap_test_pass "$name"
+	else
+		ktap_test_fail "$name"
+		diag "the log of it ends with:"
+		log | tail -n 40 | sed 's/^/#   /'
+	fi
+}
+
+# try_skip NAME WHY
+try_skip() {
+	diag "$1: $2"
+	ktap_test_skip "$1"
+}
+
+diag() {
+	printf '# %s\n' "$*"
+}
+
+fail() {
+	FAULTS=$((FAULTS + 1))
+	diag "wrong: $*"
+}
+
+# check WHAT COMMAND [ARG...]: fails unless the command succeeds.
+check() {
+	local what=$1
+	shift
+	"$@" >/dev/null || fail "$what"
+}
+
+# --- the kernel log ----------------------------------------------------------
+
+# What log shows begins here.
+mark() {
+	MARKS=$((${MARKS:-0} + 1))
+	MARK="childkernel-selftest: ${0##*/} $$ part $MARKS"
+	echo "$MARK" >/dev/kmsg
+}
+
+# Prints the log since the last mark, without the times.
+log() {
+	dmesg | sed "1,/${MARK//\//\\/}\$/d; s/^\[[^]]*\] //"
+}
+
+# check_logged REGEX [N]: lines of ours match, N of them if it is given.
+check_logged() {
+	local n
+	n=$(log | grep -cE -- "$1")
+	if [ $# -gt 1 ]; then
+		[ "$n" -eq "$2" ] || fail "$n lines in the log, not $2: $1"
+	else
+		[ "$n" -gt 0 ] || fail "not in the log: $1"
+	fi
+}
+
+check_log() {
+	local found
+	found=$(dmesg | awk -v mark="$MARK" -v splat="$SPLAT" '
+		seen && $0 ~ splat { print }
+		substr($0, length($0) - length(mark) + 1) == mark { seen = 1 }
+		END { if (!seen) print "the first lines are lost" }')
+	[ -z "$found" ] || fail "in the log: $found"
+}
+
+# read_ends: fills END with the end line of each load since the last mark.
+declare -A END
+read_ends() {
+	local line label
+	END=()
+	while read -r line; do
+		label=${line#childkernel: } label=${label%%: end: *}
+		[ -z "${END[$label]:-}" ] || fail "$label ends twice"
+		END[$label]=$line
+	done < <(log | grep '^childkernel: .*: end: ')
+}
+
+# check_success LABEL...: these loads, and no others, have ended, and say that
+# all is well. Leaves their lines in END.
+check_success() {
+	local label line
+	read_ends
+	for label; do
+		line=${END[$label]:-none}
+		[[ $line == *", 0 violations, "*": SUCCESS" ]] || fail "$label: end line: $line"
+	done
+	[ ${#END[@]} -eq $# ] || fail "other loads have ended too: ${!END[*]}"
+}
+
+# number_after WORD LINE: the number that follows a word.
+number_after() {
+	sed -n "s|.*\b$1 \([0-9]*\).*|\1|p" <<<"$2"
+}
+
+# --- modules -----------------------------------------------------------------
+
+# ko NAME: the file of a module.
+ko() {
+	if [ -n "$KO_DIR" ]; then
+		echo "$KO_DIR/$1.ko"
+	else
+		modinfo -n "$1" 2>/dev/null
+	fi
+}
+
+# insert FILE [ARG...]: insmod, with its message in ERROR.
+insert() {
+	ERROR=$(insmod "$@" 2>&1)
+}
+
+# load [PARAMETER...]: childkernel, which must load.
+load() {
+	insert "$(ko childkernel)" "$@" || fail "insmod childkernel.ko $*: $ERROR"
+}
+
+is_loaded() {
+	[ -d "/sys/module/$1" ]
+}
+
+# unload MODULE: must go.
+unload() {
+	ERROR=$(rmmod "$1" 2>&1) || fail "rmmod $1: $ERROR"
+	! is_loaded "$1" || fail "$1 is still there"
+}
+
+# Everything of ours, dependants first.
+unload_all() {
+	local module
+	for module in outsider hello_child childkernel; do
+		! is_loaded "$module" || unload "$module"
+	done
+	! is_loaded childkernel
+}
+
+# --- threads -----------------------------------------------------------------
+
+# find_threads: fills PID and RAN_ON (its last CPU), by name, for all kernel
+# threads but the kernel's pools of workers. Runs no program, which would take
+# long on a busy machine.
+declare -A PID RAN_ON BASELINE
+find_threads() {
+	local file line name fields
+	PID=() RAN_ON=()
+	for file in /proc/[0-9]*/stat; do
+		{ read -r line <"$file"; } 2>/dev/null || continue
+		name=${line#*(} name=${name%)*}
+		# From the third field on: its state, its parent, ...
+		read -ra fields <<<"${line##*) }"
+		[[ ${fields[1]} -eq 2 && $name != kworker/[0-9u]* ]] || continue
+		PID[$name]+=${PID[$name]:+ }${line%% *}
+		RAN_ON[$name]=${fields[36]}
+	done
+}
+
+# new_threads: fills NEW with the names of those that were not there at first.
+new_threads() {
+	local name
+	NEW=()
+	find_threads
+	for name in "${!PID[@]}"; do
+		[ "${BASELINE[$name]:-}" = "${PID[$name]}" ] || NEW+=("$name")
+	done
+}
+
+# A thread that was joined may be seen for a moment longer.
+check_nothing_left() {
+	local module _
+	for _ in {1..20}; do
+		new_threads
+		[ ${#NEW[@]} -gt 0 ] || break
+		sleep 0.1
+	done
+	[ ${#NEW[@]} -eq 0 ] || fail "threads are left: ${NEW[*]}"
+	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
+	for module in childkernel hello_child outsider; do
+		! is_loaded $module || fail "$module is left"
+	done
+}
+
+# --- statistics --------------------------------------------------------------
+
+# True of every lock once nobody uses it any more. One acquisition in 64 is
+# timed, beginning with the first, on each CPU.
+SUMS='all(l["contended"] <= l["acquisitions"] and
+	sum(s["contended"] for s in l["sites"]) == l["contended"] and
+	l["wait_ns"]["count"] == l["hold_ns"]["count"] for l in locks)'
+SAMPLED='all(l["acquisitions"] / 64 <= l["hold_ns"]["count"] <= l["acquisitions"] / 64 + cpus
+	for l in locks)'
+
+# snapshot: keeps stats.json for judge and value. Runs no program either.
+snapshot() {
+	local text
+	if text=$(<"$STATS"); then
+		printf '%s\n' "$text" >"$TMP/stats.json"
+	else
+		fail "can not read $STATS"
+	fi
+}
+
+# judge [EXPRESSION...]: the snapshot has the schema, and these are true. Python
+# expressions; see stats.py for the names in them.
+judge() {
+	local out
+	out=$(python3 -I -S "$HERE/stats.py" check "$TMP/stats.json" "$@" 2>&1) ||
+		fail "stats.json: $out"
+}
+
+# json [EXPRESSION...]: takes a snapshot and judges it.
+json() {
+	snapshot
+	judge "$@"
+}
+
+# value EXPRESSION: its value in the snapshot.
+value() {
+	python3 -I -S "$HERE/stats.py" value "$TMP/stats.json" "$1"
+}
+
+# totals: for each load its label, its children and their operations, in the
+# snapshot.
+totals() {
+	value '"\n".join("%s %d %d" % (w, sum(c["workload"] == w for c in children),
+		sum(c["ops"] for c in children if c["workload"] == w))
+		for w in sorted({c["workload"] for c in children} - {"", "report"}))'
+}
+
+# wait_ended: waits until all children have ended by themselves, and takes a
+# snapshot.
+wait_ended() {
+	local limit=$((SECONDS + PATIENCE))
+	while grep -qE '"state":"(spawning|running|stopping)"' "$STATS"; do
+		if [ "$SECONDS" -ge "$limit" ]; then
+			fail "children still run after $PATIENCE s: $(cat "$STATS")"
+			return
+		fi
+		sleep 0.1
+	done
+	snapshot
+}
+
+# --- memory ------------------------------------------------------------------
+
+# How much of each may come and go for other reasons, in KiB.
+declare -A MEM_NOISE=([Kernel]=1536 [SUnreclaim]=384 [Percpu]=64 [VmallocUsed]=64 [KernelStack]=128)
+
+# memory: prints FIELD=KIB of what the kernel holds. Kernel is all that is
+# neither free, on its way to it, cached, nor a program's.
+memory() {
+	awk -v page="$(getconf PAGESIZE)" '
+		FILENAME == "/proc/zoneinfo" { if ($1 == "count:") pcp += $2 * page / 1024; next }
+		{ sub(":", "", $1); kib[$1] = $2 }
+		END {
+			print "Kernel=" kib["MemTotal"] - kib["MemFree"] - pcp - kib["Buffers"] \
+				- kib["Cached"] - kib["AnonPages"] - kib["KReclaimable"]
+			n = split("SUnreclaim Percpu VmallocUsed KernelStack", names, " ")
+			for (i = 1; i <= n; i++)
+				print names[i] "=" kib[names[i]]
+		}' /proc/zoneinfo /proc/meminfo
+}
+
+declare -A MEMORY
+remember_memory() {
+	local field kib
+	sleep 0.5
+	while IFS='=' read -r field kib; do
+		MEMORY[$field]=$kib
+	done < <(memory)
+}
+
+# check_memory: since remember_memory it has grown by no more than the noise.
+check_memory() {
+	local field kib grown report=
+	sleep 0.5
+	while IFS='=' read -r field kib; do
+		grown=$((kib - MEMORY[$field]))
+		report+=" $field $grown"
+		[ "$grown" -le "${MEM_NOISE[$field]}" ] || fail "$field grew by $grown KiB"
+	done < <(memory)
+	diag "memory in KiB:$report"
+}

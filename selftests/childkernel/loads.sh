@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every load with every primitive: each child does something, and no check of
+# the load finds anything wrong.
+# shellcheck disable=SC2317,SC2329 # the tests are called by name
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# sound LABEL...: what must hold of these loads once they have ended, whatever
+# they are: that all did something, found nothing, and say so.
+sound() {
+	local label n ops
+	judge "{c['workload'] for c in children} == set('$*'.split())" \
+		'all(c["state"] == "stopped" and c["error"] == 0 for c in children)' \
+		'all(c["ops"] > 0 for c in children)' \
+		'all(c["violations"] == 0 for c in children)' \
+		"$SUMS" "$SAMPLED"
+	check_success "$@"
+	while read -r label n ops; do
+		[[ ${END[$label]:-} == *" end: $n children, $ops ops, "* ]] ||
+			fail "$label: $n children, $ops ops in stats.json, but: ${END[$label]:-}"
+	done < <(totals)
+	said "$@"
+}
+
+# said LABEL...: what their end lines must say. Counts on check_success.
+said() {
+	local label
+	for label; do
+		said_"${label%/*}" "${END[$label]:-}"
+	done
+}
+
+said_counter() {
+	[[ $1 =~ \ ([0-9]+)\ ops,.*\ value\ ([0-9]+)\ of\ ([0-9]+): &&
+		${BASH_REMATCH[1]} -eq ${BASH_REMATCH[2]} &&
+		${BASH_REMATCH[2]} -eq ${BASH_REMATCH[3]} ]] || fail "sums: $1"
+}
+
+said_record() {
+	[ "$(number_after writes "$1")" -gt 0 ] || fail "no writes: $1"
+	[ "$(number_after reads "$1")" -gt 0 ] || fail "no reads: $1"
+}
+
+said_list() {
+	local inserted removed freed word
+	inserted=$(number_after inserted "$1")
+	removed=$(number_after removed "$1")
+	freed=$(number_after freed "$1")
+	[ "$inserted" -gt 0 ] || fail "nothing inserted: $1"
+	[[ $inserted -eq $removed && $removed -eq $freed ]] || fail "not all is freed: $1"
+	for word in lookups softirq hardirq; do
+		[ "$(number_after "$word" "$1")" -gt 0 ] || fail "no $word: $1"
+	done
+}
+
+said_handshake() {
+	[ "$(number_after 'round trips' "$1")" -gt 0 ] || fail "no round trips: $1"
+	[ "$(number_after timeouts "$1")" -eq 0 ] || fail "timeouts: $1"
+}
+
+# for_seconds LABEL PARAMETER...: runs until it ends by itself.
+for_seconds() {
+	local label=$1
+	shift
+	load seconds=3 "$@"
+	wait_ended
+	check_logged "^childkernel: $label: .*, 3 s\$" 1
+	judge 'len(children) in (cpus, cpus + 1)' '{c["cpu"] for c in children} == set(range(cpus))' \
+		"'$label' != 'counter/spinlock' or lock('$label')['acquisitions'] == ops" \
+		"'$label' != 'counter/mutex' or lock('$label')['acquisitions'] == ops"
+	sound "$label"
+}
+
+# A child's thread may run on no other CPU than the one that is shown. Looks
+# while they run, without starting any program.
+declare -A ALLOWED
+look() {
+	local name key value
+	snapshot
+	find_threads
+	ALLOWED=()
+	for name in "${!PID[@]}"; do
+		[[ -z ${BASELINE[$name]:-} && ${PID[$name]} =~ ^[0-9]+$ ]] || continue
+		while read -r key value; do
+			[ "$key" != Cpus_allowed_list: ] || ALLOWED[$name]=$value
+		done <"/proc/${PID[$name]}/status"
+	done
+}
+
+bound() {
+	local name cpu
+	while read -r name cpu; do
+		[ "${ALLOWED[$name]:-}" = "$cpu" ] || fail "$name may run on ${ALLOWED[$name]:-}, not on $cpu"
+		[ "${RAN_ON[$name]:-}" = "$cpu" ] || fail "$name runs on ${RAN_ON[$name]:-}, not on $cpu"
+	done < <(value '"\n".join("%s %s" % (c["name"], c["cpu"]) for c in children if c["cpu"] is not None)')
+}
+
+# Everything together, until unload, with a line in the log each second.
+all_until_unload() {
+	local label _
+	load workload=all primitive=all stat_interval=1 hold_ns=2000 think_ns=1000
+	# Two lines of each load, or the test has waited long enough.
+	for _ in {1..15}; do
+		sleep 3.2
+		[ "$(log | grep -cE '^childkernel: handshake/completion: [0-9]+ ops, 0 viol')" -lt 2 ] || break
+	done
+	look
+	unload childkernel
+	for label in "${LABELS[@]}"; do
+		check_logged "^childkernel: $label: [0-9]+ children, hold 2000 ns, think 1000 ns, until unload\$" 1
+		[ "$(log | grep -cE "^childkernel: $label: [0-9]+ ops, 0 violations\$")" -ge 2 ] ||
+			fail "$label: no two lines at the interval"
+	done
+	bound
+	judge "{c['workload'] for c in children} == set('${LABELS[*]} report'.split())" \
+		'all(c["state"] == "running" for c in children)' \
+		'all(c["ops"] > 0 and c["violations"] == 0 for c in children)' \
+		'child("report")["cpu"] is None'
+	check_success "${LABELS[@]}"
+	said "${LABELS[@]}"
+}
+
+# More children than CPUs, all loads at once.
+many_children() {
+	load workload=all primitive=all children=6 seconds=3
+	wait_ended
+	judge 'len(children) == 36' '{c["cpu"] for c in children} == set(range(cpus))'
+	sound "${LABELS[@]}"
+}
+
+# All on one CPU, where a child that waits for another must let it run.
+one_cpu() {
+	load workload=all primitive=all children=2 cpus="$1" seconds=2
+	look
+	bound
+	wait_ended
+	judge "len(children) == 12 and all(c['cpu'] == $1 for c in children)"
+	sound "${LABELS[@]}"
+}
+
+# split READERS WRITERS PARAMETER...: the first children are writers.
+split() {
+	local writers=$2 n=$(($1 + $2)) record list of_record of_list
+	shift 2
+	load workload=all primitive=all seconds=1 "$@"
+	wait_ended
+	judge "all(c['ops'] > 0 and c['violations'] == 0 for c in children)"
+	check_success "${LABELS[@]}"
+	record=${END[record/seqlock]:-} list=${END[list/rculist]:-}
+	[[ $record == *" end: $n children, "* && $list == *" end: $n children, "* ]] ||
+		fail "not $n children: $record; $list"
+	# What the writers did, then what the readers did.
+	read -r -a of_record < <(value "'%d %d' % (lambda o: (sum(o[:$writers]), sum(o[$writers:])))([
+		c['ops'] for c in children if c['workload'] == 'record/seqlock'])")
+	read -r -a of_list < <(value "'%d %d' % (lambda o: (sum(o[:$writers]), sum(o[$writers:])))([
+		c['ops'] for c in children if c['workload'] == 'list/rculist'])")
+	[[ $record == *" writes ${of_record[0]} reads ${of_record[1]} "* ]] ||
+		fail "${of_record[*]} writes and reads, but: $record"
+	[[ $list == *" inserted ${of_list[0]} "*" lookups ${of_list[1]} "* ]] ||
+		fail "${of_list[*]} insertions and lookups, but: $list"
+}
+
+# The time inside the critical section is really spent there.
+hold() {
+	load workload=counter hold_ns=200000 children=1 seconds=1
+	wait_ended
+	# In a histogram whose buckets double; the delay loop may be a little short.
+	judge 'lock("counter/spinlock")["hold_ns"]["p50"] >= 131072'
+	check_success counter/spinlock
+	unload childkernel
+	load workload=counter children=1 seconds=1
+	wait_ended
+	judge 'lock("counter/spinlock")["hold_ns"]["p50"] < 131072'
+}
+
+begin 15
+try "counter, spinlock" for_seconds counter/spinlock workload=counter primitive=spinlock
+try "counter, mutex" for_seconds counter/mutex workload=counter primitive=mutex
+try "counter, atomic" for_seconds counter/atomic workload=counter primitive=atomic
+try "record" for_seconds record/seqlock workload=record
+try "list" for_seconds list/rculist workload=list
+try "handshake" for_seconds handshake/completion workload=handshake
+try "all loads until unload" all_until_unload
+try "more children than CPUs" many_children
+try "all loads on the first CPU" one_cpu 0
+try "all loads on the last CPU" one_cpu "$(($(nproc) - 1))"
+try "3 readers, 1 writer" split 3 1 readers=3 writers=1
+try "1 reader of 4 children" split 1 3 readers=1 children=4
+try "no readers" split 0 2 writers=2 children=2
+try "no writers" split 2 0 writers=0 children=2
+try "hold_ns is spent under the lock" hold
+finish

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs all topics, each as a subtest of one KTAP report, as they go. A topic
+# that takes too long is killed; one that can not even be killed ends the run.
+#
+#   run.sh [TOPIC...]
+
+export LC_ALL=C
+HERE=$(dirname "$(readlink -f "$0")")
+# shellcheck source=/dev/null
+. "$HERE/../kselftest/ktap_helpers.sh"
+
+# Topic and limit in seconds. The last one judges the log of all others.
+TOPICS=(
+	load_unload:90
+	parameters:90
+	loads:240
+	statistics:180
+	children:90
+	unload:120
+	open_file:60
+	hello:60
+	outsider:90
+	twins:240
+	log:30
+)
+
+# run TOPIC LIMIT: passes its report on, indented, and returns its status; 124
+# if it was killed, 125 if it could not be.
+run() {
+	local line left status end=$((SECONDS + $2))
+	# In a process group of its own, with whatever it starts.
+	exec {report}< <(exec setsid "$HERE/$1.sh" 2>&1 </dev/null)
+	local pid=$!
+	while :; do
+		left=$((end - SECONDS))
+		if [ "$left" -le 0 ]; then
+			status=124
+			break
+		fi
+		if IFS= read -r -t "$left" line <&"$report"; then
+			printf '    %s\n' "$line"
+		elif [ $? -le 128 ]; then
+			break
+		fi
+	done
+	exec {report}<&-
+	if [ -n "${status:-}" ]; then
+		kill -KILL -- "-$pid" 2>/dev/null
+		for _ in {1..50}; do
+			kill -0 -- "-$pid" 2>/dev/null || return 124
+			sleep 0.1
+		done
+		return 125
+	fi
+	wait "$pid"
+}
+
+[ "$(id -u)" -eq 0 ] || {
+	ktap_print_header
+	ktap_skip_all "must be run as root"
+	exit "$KSFT_SKIP"
+}
+
+# What log.sh compares with.
+CK_SUITE_MARK="childkernel-selftest: suite $$ begins"
+echo "$CK_SUITE_MARK" >/dev/kmsg
+read -r CK_SUITE_TAINT </proc/sys/kernel/tainted
+export CK_SUITE_MARK CK_SUITE_TAINT
+
+if [ $# -gt 0 ]; then
+	wanted=()
+	for topic in "${TOPICS[@]}"; do
+		[[ " $* " != *" ${topic%:*} "* ]] || wanted+=("$topic")
+	done
+	[ ${#wanted[@]} -eq $# ] || {
+		echo "usage: run.sh [TOPIC...], of: ${TOPICS[*]%:*}" >&2
+		exit "$KSFT_FAIL"
+	}
+	TOPICS=("${wanted[@]}")
+fi
+
+ktap_print_header
+ktap_set_plan "${#TOPICS[@]}"
+for topic in "${TOPICS[@]}"; do
+	name=${topic%:*} limit=${topic#*:}
+	began=$SECONDS
+	run "$name" "$limit"
+	status=$?
+	case $status in
+	"$KSFT_PASS") ktap_test_pass "$name" ;;
+	"$KSFT_SKIP") ktap_test_skip "$name" ;;
+	124) ktap_test_fail "$name: killed after $limit s" ;;
+	125)
+		ktap_test_fail "$name: hangs in the kernel after $limit s"
+		ktap_exit_fail_msg "the machine is of no use any more"
+		;;
+	*) ktap_test_fail "$name" ;;
+	esac
+	echo "# $name: $((SECONDS - began)) s"
+done
+ktap_finished

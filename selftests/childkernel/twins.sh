@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Broken twins of the loads: if the checks of a load do not notice its twin,
+# they notice nothing. The same loads, unbroken, find no violation (loads.sh).
+# shellcheck disable=SC2317,SC2329 # the tests are called by name
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+# Each child of a twin ends after this many operations. Those of a list wait for
+# so many grace periods that this would take long; they also end by time.
+OPS=50000
+
+# caught LABEL PARAMETER...
+caught() {
+	local label=$1 line
+	shift
+	load "$@"
+	wait_ended
+	judge 'sum(c["violations"] for c in children) > 0' \
+		"all(c['ops'] <= $OPS for c in children)" \
+		'all(c["state"] == "stopped" for c in children)'
+	read_ends
+	line=${END[$label]:-}
+	[[ $line == *": FAILURE" ]] || fail "end line: ${line:-none}"
+	[[ $line =~ ,\ ([0-9]+)\ violations, && ${BASH_REMATCH[1]} -gt 0 ]] || fail "unnoticed: $line"
+	diag "$line"
+	# All that was unlinked is freed in the twins as well.
+	if [[ $label == list/* ]]; then
+		[ "$(number_after inserted "$line")" = "$(number_after freed "$line")" ] || fail "lost: $line"
+	fi
+}
+
+# After a twin the same module, loaded again, is sound.
+sound_again() {
+	caught list/rculist workload=list twin=nograce seconds=4
+	unload childkernel
+	mark
+	load workload=all primitive=all seconds=1
+	wait_ended
+	judge 'all(c["ops"] > 0 and c["violations"] == 0 for c in children)'
+	check_success "${LABELS[@]}"
+}
+
+TWINS=(
+	"counter/spinlock workload=counter primitive=spinlock twin=unlocked"
+	"counter/mutex workload=counter primitive=mutex twin=unlocked"
+	"counter/atomic workload=counter primitive=atomic twin=unlocked"
+	"record/seqlock workload=record twin=noretry"
+	"list/rculist workload=list twin=unbuilt seconds=4"
+	"list/rculist workload=list twin=nograce seconds=4"
+	"handshake/completion workload=handshake twin=lost"
+)
+
+KO_DIR=${CK_MODULE_DIR:-}
+file=$(ko childkernel)
+if [ -e "$file" ] && ! modinfo -p "$file" | grep -q '^twin:'; then
+	ktap_print_header
+	skip_all "the module is built without TWINS"
+fi
+begin $((${#TWINS[@]} + 1))
+for twin in "${TWINS[@]}"; do
+	read -ra words <<<"$twin"
+	try "${twin#* }" caught "${words[@]}"
+done
+try "sound again after a twin" sound_again
+finish
