@@ -46,8 +46,6 @@ begin() {
 		skip_all "needs debugfs"
 	TMP=$(mktemp -d) || exit "$KSFT_FAIL"
 	trap leave EXIT
-	# Loads leave nothing to others; the test has to watch them all the same.
-	renice -n -20 -p $$ >/dev/null
 	if ! unload_all; then
 		ktap_set_plan 1
 		ktap_test_fail "an earlier test left modules that do not go"

@@ -93,14 +93,12 @@ no_contention() {
 	judge 'all(l["contended"] == 0 and l["sites"] == [] for l in locks)' "$SAMPLED"
 }
 
-# Reads both files without a pause until told to stop. At an ordinary nice
-# value: the modules that come and go need the kernel's own threads.
+# Reads both files without a pause until told to stop.
 start_readers() {
 	rm -f "$TMP/stop"
-	nice -n 20 python3 -I -S "$HERE/stats.py" watch "$STATS" "$TMP/stop" >"$TMP/watched" 2>&1 &
+	python3 -I -S "$HERE/stats.py" watch "$STATS" "$TMP/stop" >"$TMP/watched" 2>&1 &
 	READERS=$!
 	(
-		renice -n 0 -p "$BASHPID"
 		until [ -e "$TMP/stop" ]; do
 			cat "$SUMMARY" 2>/dev/null
 		done

@@ -318,7 +318,9 @@ impl ListLoad {
             next = next.wrapping_add(1);
             if next.wrapping_sub(first) > KEEP {
                 // It was there, as nobody else removes this writer's.
-                if !self.remove(worker, key(first), next % SYNCHRONIZE_EVERY == 0) {
+                // A twin goes on removing, for its readers to meet.
+                let wait = self.twin.is_none() && next % SYNCHRONIZE_EVERY == 0;
+                if !self.remove(worker, key(first), wait) {
                     worker.ctx.violation();
                 }
                 first = first.wrapping_add(1);

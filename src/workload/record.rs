@@ -37,7 +37,6 @@ struct Records {
     #[pin]
     record: Counted<SeqLock<[u64; WORDS]>>,
     writers: usize,
-    #[cfg_attr(not(CONFIG_CHILDKERNEL_TWINS), allow(dead_code))]
     twin: Option<Twin>,
     writes: Atomic<u64>,
     reads: Atomic<u64>,
@@ -71,6 +70,12 @@ impl Records {
             worker.hold();
             guard.store(record(n));
             drop(guard);
+            if self.twin.is_some() {
+                // As slow as its readers, so as not to end long before them.
+                for _ in 0..WORDS {
+                    worker.widen();
+                }
+            }
             worker.ctx.add_ops(1);
             worker.think();
         }
