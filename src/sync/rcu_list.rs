@@ -253,10 +253,11 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
 
     /// Looks at the elements.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        // SAFETY: The links are live. The element stays as long as nobody removes it, which takes
-        // the writer mutably; the value is never lent mutably once it is published.
-        self.links()
-            .map(|links| unsafe { &(*links.as_ptr()).value })
+        self.links().map(|links| {
+            // SAFETY: The links are live. The element stays as long as nobody removes it, which
+            // takes the writer mutably; the value is never lent mutably once it is published.
+            unsafe { &(*links.as_ptr()).value }
+        })
     }
 
     /// Goes through what is linked.
