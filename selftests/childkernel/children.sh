@@ -59,7 +59,7 @@ ids() {
 	json '[c["id"] for c in children] == list(range(1, len(children) + 1))'
 	last=$(value 'children[-1]["id"]')
 	for _ in 1 2 3; do
-		insert "$(ko hello_child)" || fail "insmod hello_child: $ERROR"
+		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		snapshot
 		unload hello_child
 		read -r first last < <(value "\"%s %s\" % (

@@ -7,8 +7,6 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-HELLO=$(KO_DIR=${CK_MODULE_DIR:-} ko hello_child)
-
 hello() {
 	insert "$HELLO" || fail "insmod hello_child: $ERROR"
 }

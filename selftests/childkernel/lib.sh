@@ -20,6 +20,14 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 DEBUGFS=/sys/kernel/debug/childkernel
 STATS=$DEBUGFS/stats.json
 SUMMARY=$DEBUGFS/summary
+# The files of the modules.
+if [ -n "${CK_MODULE_DIR:-}" ]; then
+	CHILDKERNEL=$CK_MODULE_DIR/childkernel.ko
+	HELLO=$CK_MODULE_DIR/hello_child.ko
+else
+	CHILDKERNEL=$(modinfo -n childkernel 2>/dev/null)
+	HELLO=$(modinfo -n hello_child 2>/dev/null)
+fi
 # Flags that any module has that is built outside the kernel's own build.
 TAINT_OURS=$((1 << 12 | 1 << 13))
 SPLAT='WARNING:|BUG:|KASAN:|UBSAN:|KFENCE:|Oops|cut here|Call Trace|end trace'
@@ -39,8 +47,7 @@ PATIENCE=40
 begin() {
 	ktap_print_header
 	[ "$(id -u)" -eq 0 ] || skip_all "must be run as root"
-	KO_DIR=${CK_MODULE_DIR:-}
-	[ -e "$(ko childkernel)" ] || skip_all "no childkernel.ko: install it or set CK_MODULE_DIR"
+	[ -e "$CHILDKERNEL" ] || skip_all "no childkernel.ko: install it or set CK_MODULE_DIR"
 	command -v python3 >/dev/null || skip_all "needs python3"
 	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug ||
 		skip_all "needs debugfs"
@@ -185,15 +192,6 @@ number_after() {
 
 # --- modules -----------------------------------------------------------------
 
-# ko NAME: the file of a module.
-ko() {
-	if [ -n "$KO_DIR" ]; then
-		echo "$KO_DIR/$1.ko"
-	else
-		modinfo -n "$1" 2>/dev/null
-	fi
-}
-
 # insert FILE [ARG...]: insmod, with its message in ERROR.
 insert() {
 	ERROR=$(insmod "$@" 2>&1)
@@ -201,7 +199,7 @@ insert() {
 
 # load [PARAMETER...]: childkernel, which must load.
 load() {
-	insert "$(ko childkernel)" "$@" || fail "insmod childkernel.ko $*: $ERROR"
+	insert "$CHILDKERNEL" "$@" || fail "insmod childkernel.ko $*: $ERROR"
 }
 
 is_loaded() {

@@ -45,7 +45,7 @@ twelve_times_with_hello() {
 	local n
 	for n in {1..12}; do
 		load
-		insert "$(ko hello_child)" || fail "insmod hello_child: $ERROR"
+		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		unload hello_child
 		unload childkernel
 		[ "$n" -ne 4 ] || remember_memory

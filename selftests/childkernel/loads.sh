@@ -104,7 +104,7 @@ all_until_unload() {
 	load workload=all primitive=all stat_interval=1 hold_ns=2000 think_ns=1000
 	# Two lines of each load, or the test has waited long enough.
 	for _ in {1..15}; do
-		sleep 3.2
+		sleep 2.5
 		[ "$(log | grep -cE '^childkernel: handshake/completion: [0-9]+ ops, 0 viol')" -lt 2 ] || break
 	done
 	look
@@ -125,7 +125,7 @@ all_until_unload() {
 
 # More children than CPUs, all loads at once.
 many_children() {
-	load workload=all primitive=all children=6 seconds=3
+	load workload=all primitive=all children=6 seconds=1
 	wait_ended
 	judge 'len(children) == 36' '{c["cpu"] for c in children} == set(range(cpus))'
 	sound "${LABELS[@]}"
@@ -133,7 +133,7 @@ many_children() {
 
 # All on one CPU, where a child that waits for another must let it run.
 one_cpu() {
-	load workload=all primitive=all children=2 cpus="$1" seconds=2
+	load workload=all primitive=all children=2 cpus="$1" seconds=1
 	look
 	bound
 	wait_ended
@@ -170,13 +170,9 @@ hold() {
 	# In a histogram whose buckets double; the delay loop may be a little short.
 	judge 'lock("counter/spinlock")["hold_ns"]["p50"] >= 131072'
 	check_success counter/spinlock
-	unload childkernel
-	load workload=counter children=1 seconds=1
-	wait_ended
-	judge 'lock("counter/spinlock")["hold_ns"]["p50"] < 131072'
 }
 
-begin 15
+begin 13
 try "counter, spinlock" for_seconds counter/spinlock workload=counter primitive=spinlock
 try "counter, mutex" for_seconds counter/mutex workload=counter primitive=mutex
 try "counter, atomic" for_seconds counter/atomic workload=counter primitive=atomic
@@ -185,10 +181,8 @@ try "list" for_seconds list/rculist workload=list
 try "handshake" for_seconds handshake/completion workload=handshake
 try "all loads until unload" all_until_unload
 try "more children than CPUs" many_children
-try "all loads on the first CPU" one_cpu 0
-try "all loads on the last CPU" one_cpu "$(($(nproc) - 1))"
+try "all loads on one CPU" one_cpu "$(($(nproc) - 1))"
 try "3 readers, 1 writer" split 3 1 readers=3 writers=1
-try "1 reader of 4 children" split 1 3 readers=1 children=4
 try "no readers" split 0 2 writers=2 children=2
 try "no writers" split 2 0 writers=0 children=2
 try "hold_ns is spent under the lock" hold

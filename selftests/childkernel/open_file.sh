@@ -70,7 +70,7 @@ held_by_two() {
 owner_goes() {
 	local fd text
 	load
-	insert "$(ko hello_child)" || fail "insmod hello_child: $ERROR"
+	insert "$HELLO" || fail "insmod hello_child: $ERROR"
 	exec {fd}<"$STATS"
 	unload hello_child
 	text=$(cat <&"$fd")

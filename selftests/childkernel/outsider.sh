@@ -113,7 +113,7 @@ stale() {
 	unload childkernel
 
 	mark
-	local KO_DIR=$CK_PLAIN_DIR
+	local CHILDKERNEL=$CK_PLAIN_DIR/childkernel.ko
 	load
 	refused "$OUTSIDER"
 	insert "$STALE" || fail "the right one does not load: $ERROR"

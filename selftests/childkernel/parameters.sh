@@ -16,7 +16,7 @@ refused() {
 		pattern=${line%%|*}
 		read -ra words <<<"${line#*|}"
 		mark
-		if insert "$(ko childkernel)" "${words[@]}"; then
+		if insert "$CHILDKERNEL" "${words[@]}"; then
 			fail "accepted: ${words[*]}"
 			unload childkernel
 			continue
@@ -29,7 +29,8 @@ refused() {
 		[[ $lines =~ $pattern ]] || fail "${words[*]}: says: $lines"
 		[[ $lines != *$'\n'* ]] || fail "${words[*]}: not one line: $lines"
 		[[ ! $text =~ $SPLAT ]] || fail "${words[*]}: in the log: $text"
-		check_nothing_left
+		! is_loaded childkernel || fail "${words[*]}: it is loaded all the same"
+		[ ! -e "$DEBUGFS" ] || fail "${words[*]}: $DEBUGFS is there"
 	done
 	load
 	[ -e "$STATS" ] || fail "no $STATS when loaded again"
@@ -56,18 +57,18 @@ accepted() {
 
 documented() {
 	local names
-	names=$(modinfo -p "$(ko childkernel)" | sed 's/:.*//' | grep -v '^twin$' | sort | xargs)
+	names=$(modinfo -p "$CHILDKERNEL" | sed 's/:.*//' | grep -v '^twin$' | sort | xargs)
 	[ "$names" = "children cpus hold_ns primitive readers seconds stat_interval stats think_ns workload writers" ] ||
 		fail "modinfo -p: $names"
-	! modinfo -p "$(ko childkernel)" | grep -vE '^[a-z_]+:.* \((charp|int|.*)\)$' ||
+	! modinfo -p "$CHILDKERNEL" | grep -vE '^[a-z_]+:.* \((charp|int|.*)\)$' ||
 		fail "a parameter without description or type"
 }
 
 # Only the build for tests may break loads.
 plain_has_no_twin() {
-	local KO_DIR=$CK_PLAIN_DIR
-	modinfo -p "$(ko childkernel)" | grep -q '^children:' || fail "modinfo -p shows nothing"
-	! modinfo -p "$(ko childkernel)" | grep -q '^twin:' || fail "twin is a parameter"
+	local CHILDKERNEL=$CK_PLAIN_DIR/childkernel.ko
+	modinfo -p "$CHILDKERNEL" | grep -q '^children:' || fail "modinfo -p shows nothing"
+	! modinfo -p "$CHILDKERNEL" | grep -q '^twin:' || fail "twin is a parameter"
 	load workload=counter twin=unlocked seconds=1
 	check_logged "^childkernel: unknown parameter 'twin' ignored" 1
 	wait_ended
@@ -88,7 +89,7 @@ no_number() {
 }
 
 has_twins() {
-	modinfo -p "$(KO_DIR=${CK_MODULE_DIR:-} ko childkernel)" 2>/dev/null | grep -q '^twin:'
+	modinfo -p "$CHILDKERNEL" | grep -q '^twin:'
 }
 
 GOOD=(

@@ -118,7 +118,7 @@ reading_while_they_come_and_go() {
 	load workload=all primitive=all cpus=0
 	start_readers
 	for _ in {1..12}; do
-		insert "$(ko hello_child)" || fail "insmod hello_child: $ERROR"
+		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		sleep 0.1
 		unload hello_child
 	done

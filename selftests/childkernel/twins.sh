@@ -10,7 +10,7 @@
 
 # Each child of a twin ends after this many operations. Those of a list wait for
 # so many grace periods that this would take long; they also end by time.
-OPS=50000
+OPS=20000
 
 # caught LABEL PARAMETER...
 caught() {
@@ -34,7 +34,7 @@ caught() {
 
 # After a twin the same module, loaded again, is sound.
 sound_again() {
-	caught list/rculist workload=list twin=nograce seconds=4
+	caught counter/spinlock workload=counter twin=unlocked
 	unload childkernel
 	mark
 	load workload=all primitive=all seconds=1
@@ -48,14 +48,12 @@ TWINS=(
 	"counter/mutex workload=counter primitive=mutex twin=unlocked"
 	"counter/atomic workload=counter primitive=atomic twin=unlocked"
 	"record/seqlock workload=record twin=noretry"
-	"list/rculist workload=list twin=unbuilt seconds=4"
-	"list/rculist workload=list twin=nograce seconds=4"
+	"list/rculist workload=list twin=unbuilt seconds=2"
+	"list/rculist workload=list twin=nograce seconds=2 hold_ns=2000"
 	"handshake/completion workload=handshake twin=lost"
 )
 
-KO_DIR=${CK_MODULE_DIR:-}
-file=$(ko childkernel)
-if [ -e "$file" ] && ! modinfo -p "$file" | grep -q '^twin:'; then
+if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^twin:'; then
 	ktap_print_header
 	skip_all "the module is built without TWINS"
 fi
