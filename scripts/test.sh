@@ -18,14 +18,32 @@ tests=$CK_TOP/selftests/childkernel
 [ -x "$tests/run.sh" ] || die "no $tests/run.sh: is the checkout complete?"
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"
+lane_release
 for variant in module test; do
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" "$variant"
-	# Outsiders that the tests load: against the build under test, and
-	# against the other one, which makes them stale.
-	for kbuild in "$tests"/*/Kbuild; do
-		[ -e "$kbuild" ] || continue
-		"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "${kbuild%/*}" "$variant"
-	done
+done
+
+# The outsider is built as other people's modules are: outside of this tree,
+# with nothing but its own files, against the library as it was installed. Once
+# for the build under test, and once for the other one, which makes it stale.
+# shellcheck disable=SC2317 # called by step
+build_outsider() {
+	local variant=$1 at=$outside/$1
+	cp -r "$tests/outsider" "$at"
+	in_lab -C "$CK_TOP" -- make modules_install ARCH=x86 KDIR="$KDIR" \
+		MO="$build/$variant" INSTALL_MOD_PATH="$at/installed"
+	in_lab -C "$at" -- make -C "$KDIR" ARCH=x86 M="$at" \
+		CHILDKERNEL="$at/installed/lib/modules/$KVER/childkernel" modules
+	mkdir -p "$build/extern/$variant/outsider"
+	cp "$at/outsider.ko" "$build/extern/$variant/outsider/"
+}
+
+outside=$(mktemp -d "$LAB/outside.XXXXXX")
+# shellcheck disable=SC2034 # removed when this script ends (lib.sh)
+CLEANUP=$outside
+STEP_TOTAL=2
+for variant in module test; do
+	step "build outsider for $LANE ($variant)" "$outside/$variant" build_outsider "$variant"
 done
 
 rm -rf --one-file-system "$results"

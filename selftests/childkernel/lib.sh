@@ -58,10 +58,9 @@ begin() {
 		ktap_test_fail "an earlier test left modules that do not go"
 		exit "$KSFT_FAIL"
 	fi
-	find_threads
-	local name
-	for name in "${!PID[@]}"; do
-		BASELINE[$name]=${PID[$name]}
+	local pid
+	for pid in /proc/[0-9]*; do
+		KNOWN[${pid#/proc/}]=1
 	done
 	ktap_set_plan "$1"
 }
@@ -223,15 +222,16 @@ unload_all() {
 
 # --- threads -----------------------------------------------------------------
 
-# find_threads: fills PID and RAN_ON (its last CPU), by name, for all kernel
-# threads but the kernel's pools of workers. Runs no program, which would take
-# long on a busy machine.
-declare -A PID RAN_ON BASELINE
+# find_threads: fills PID and RAN_ON (its last CPU), by name, for the kernel
+# threads that were not there at first, but not for the kernel's pools of
+# workers. Runs no program, which would take long on a busy machine.
+declare -A PID RAN_ON KNOWN
 find_threads() {
-	local file line name fields
+	local dir line name fields
 	PID=() RAN_ON=()
-	for file in /proc/[0-9]*/stat; do
-		{ read -r line <"$file"; } 2>/dev/null || continue
+	for dir in /proc/[0-9]*; do
+		[ -z "${KNOWN[${dir#/proc/}]:-}" ] || continue
+		{ read -r line <"$dir/stat"; } 2>/dev/null || continue
 		name=${line#*(} name=${name%)*}
 		# From the third field on: its state, its parent, ...
 		read -ra fields <<<"${line##*) }"
@@ -241,25 +241,15 @@ find_threads() {
 	done
 }
 
-# new_threads: fills NEW with the names of those that were not there at first.
-new_threads() {
-	local name
-	NEW=()
-	find_threads
-	for name in "${!PID[@]}"; do
-		[ "${BASELINE[$name]:-}" = "${PID[$name]}" ] || NEW+=("$name")
-	done
-}
-
 # A thread that was joined may be seen for a moment longer.
 check_nothing_left() {
 	local module _
 	for _ in {1..20}; do
-		new_threads
-		[ ${#NEW[@]} -gt 0 ] || break
+		find_threads
+		[ ${#PID[@]} -gt 0 ] || break
 		sleep 0.1
 	done
-	[ ${#NEW[@]} -eq 0 ] || fail "threads are left: ${NEW[*]}"
+	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
 	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
 	for module in childkernel hello_child outsider; do
 		! is_loaded $module || fail "$module is left"

@@ -18,8 +18,8 @@ loading_starts_nothing() {
 	load
 	json 'children == []' 'locks == []'
 	# It has one worker, which rescues its queue, and no other thread.
-	new_threads
-	[[ ${NEW[*]} == "kworker/R-childkernel_reclaim" || -z ${NEW[*]} ]] || fail "threads: ${NEW[*]}"
+	find_threads
+	[[ ${!PID[*]} == "kworker/R-childkernel_reclaim" || -z ${!PID[*]} ]] || fail "threads: ${!PID[*]}"
 	check_quiet
 	lsmod | grep -qE '^childkernel +[0-9]+ +0 *$' || fail "lsmod: $(lsmod | grep childkernel)"
 	unload childkernel
@@ -41,17 +41,17 @@ fifty_times() {
 	check_memory
 }
 
-twelve_times_with_hello() {
+eight_times_with_hello() {
 	local n
-	for n in {1..12}; do
+	for n in {1..8}; do
 		load
 		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		unload hello_child
 		unload childkernel
-		[ "$n" -ne 4 ] || remember_memory
+		[ "$n" -ne 3 ] || remember_memory
 		[ "$FAULTS" -eq 0 ] || return
 	done
-	check_logged '^hello_child: .* torn' 12
+	check_logged '^hello_child: .* torn' 8
 	check_memory
 }
 
@@ -66,6 +66,6 @@ taints_nothing_else() {
 begin 4
 try "loading it starts nothing" loading_starts_nothing
 try "50 loads, memory flat" fifty_times
-try "12 loads with a dependant, memory flat" twelve_times_with_hello
+try "8 loads with a dependant, memory flat" eight_times_with_hello
 try "no taint but being out of tree" taints_nothing_else
 finish

@@ -8,8 +8,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# Each child of a twin ends after this many operations. Those of a list wait for
-# so many grace periods that this would take long; they also end by time.
+# Each child of a twin ends after this many operations.
 OPS=20000
 
 # caught LABEL PARAMETER...
@@ -48,8 +47,8 @@ TWINS=(
 	"counter/mutex workload=counter primitive=mutex twin=unlocked"
 	"counter/atomic workload=counter primitive=atomic twin=unlocked"
 	"record/seqlock workload=record twin=noretry"
-	"list/rculist workload=list twin=unbuilt seconds=2"
-	"list/rculist workload=list twin=nograce seconds=2 hold_ns=2000"
+	"list/rculist workload=list twin=unbuilt"
+	"list/rculist workload=list twin=nograce"
 	"handshake/completion workload=handshake twin=lost"
 )
 

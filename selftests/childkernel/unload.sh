@@ -55,10 +55,10 @@ long_sections() {
 
 memory_flat() {
 	local n
-	for n in {1..10}; do
+	for n in {1..8}; do
 		load workload=all primitive=all cpus=0
 		unload childkernel
-		[ "$n" -ne 4 ] || remember_memory
+		[ "$n" -ne 3 ] || remember_memory
 		[ "$FAULTS" -eq 0 ] || return
 	done
 	check_memory
