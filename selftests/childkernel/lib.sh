@@ -320,7 +320,7 @@ wait_ended() {
 # --- memory ------------------------------------------------------------------
 
 # How much of each may come and go for other reasons, in KiB.
-declare -A MEM_NOISE=([Kernel]=1536 [SUnreclaim]=384 [Percpu]=64 [VmallocUsed]=64 [KernelStack]=128)
+declare -A MEM_NOISE=([Kernel]=512 [SUnreclaim]=320 [Percpu]=64 [VmallocUsed]=64 [KernelStack]=128)
 
 # memory: prints FIELD=KIB of what the kernel holds. Kernel is all that is
 # neither free, on its way to it, cached, nor a program's.
