@@ -87,6 +87,7 @@ struct Shared {
     children: usize,
     deadline: Option<Instant<Monotonic>>,
     alive: Atomic<usize>,
+    arrived: Atomic<usize>,
     ops: Atomic<u64>,
     violations: Atomic<u64>,
 }
@@ -104,6 +105,9 @@ impl Shared {
             index,
             asked: 0,
         };
+        if self.config.twin.is_some() {
+            worker.meet();
+        }
         let result = self.load.work(&mut worker);
         self.ops.fetch_add(ctx.ops(), Relaxed);
         self.violations.fetch_add(ctx.violations(), Relaxed);
@@ -174,7 +178,16 @@ impl Worker<'_, '_> {
     /// Widens the window of a race, in a twin.
     #[inline]
     fn widen(&self) {
-        crate::ffi::ndelay(self.shared.config.hold_ns.max(500));
+        crate::ffi::ndelay(self.shared.config.hold_ns.max(2_000));
+    }
+
+    /// Waits until all children of a twin are there: one that ran alone could do no wrong.
+    fn meet(&mut self) {
+        self.shared.arrived.fetch_add(1, Full);
+        // Not asleep: who comes last would be done before the others are awake.
+        while self.shared.arrived.load(Acquire) < self.shared.children && !self.ctx.should_stop() {
+            core::hint::spin_loop();
+        }
     }
 }
 
@@ -200,6 +213,7 @@ impl Session {
                 deadline: (config.seconds > 0)
                     .then(|| Instant::now() + Delta::from_secs(i64::from(config.seconds))),
                 alive: Atomic::new(count),
+                arrived: Atomic::new(0),
                 ops: Atomic::new(0),
                 violations: Atomic::new(0),
             },

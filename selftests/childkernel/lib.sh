@@ -110,8 +110,9 @@ try_skip() {
 	ktap_test_skip "$1"
 }
 
+# Every line is one of comment, whatever is in it.
 diag() {
-	printf '# %s\n' "$*"
+	printf '# %s\n' "${*//$'\n'/$'\n'# }"
 }
 
 fail() {
@@ -309,8 +310,9 @@ wait_ended() {
 	local limit=$((SECONDS + PATIENCE))
 	while grep -qE '"state":"(spawning|running|stopping)"' "$STATS"; do
 		if [ "$SECONDS" -ge "$limit" ]; then
-			fail "children still run after $PATIENCE s: $(cat "$STATS")"
-			return
+			snapshot
+			fail "children still run after $PATIENCE s: $(<"$TMP/stats.json")"
+			return 1
 		fi
 		sleep 0.1
 	done

@@ -10,13 +10,14 @@
 
 # Each child of a twin ends after this many operations.
 OPS=20000
+PATIENCE=20
 
 # caught LABEL PARAMETER...
 caught() {
 	local label=$1 line
 	shift
 	load "$@"
-	wait_ended
+	wait_ended || return
 	judge 'sum(c["violations"] for c in children) > 0' \
 		"all(c['ops'] <= $OPS for c in children)" \
 		'all(c["state"] == "stopped" for c in children)'

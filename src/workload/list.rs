@@ -325,6 +325,12 @@ impl ListLoad {
                 }
                 first = first.wrapping_add(1);
             }
+            if self.twin.is_some() {
+                // As slow as its readers, so as not to end long before them.
+                for _ in 0..KEEP {
+                    worker.widen();
+                }
+            }
             worker.ctx.add_ops(1);
             worker.think();
         }
@@ -332,6 +338,11 @@ impl ListLoad {
     }
 
     fn read(&self, worker: &mut Worker<'_, '_>) {
+        // In an empty list there is nothing to see of what a twin does wrong.
+        while self.twin.is_some() && self.lookup.tally.inserted.load(Relaxed) == 0 && !worker.done()
+        {
+            core::hint::spin_loop();
+        }
         while !worker.done() {
             let twin = self.twin.is_some();
             let violations = self.lookup.check(|| {
