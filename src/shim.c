@@ -8,111 +8,11 @@
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/moduleparam.h>
-#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/utsname.h>
 
 #include "shim.h"
-
-void childkernel_init_completion(struct completion *x, const char *name,
-				 struct lock_class_key *key)
-{
-	init_completion(x);
-	/* init_completion() has one class for all of Rust; ours have one each. */
-	lockdep_set_class_and_name(&x->wait.lock, key, name);
-}
-EXPORT_SYMBOL_GPL(childkernel_init_completion);
-
-void childkernel_reinit_completion(struct completion *x)
-{
-	unsigned long flags;
-
-	/* Between the two steps of a waiter this would leave it done for ever. */
-	raw_spin_lock_irqsave(&x->wait.lock, flags);
-	reinit_completion(x);
-	raw_spin_unlock_irqrestore(&x->wait.lock, flags);
-}
-EXPORT_SYMBOL_GPL(childkernel_reinit_completion);
-
-void childkernel_seqlock_init(seqlock_t *sl, const char *name,
-			      struct lock_class_key *lock_key,
-			      struct lock_class_key *seq_key)
-{
-	seqlock_init(sl);
-	lockdep_set_class_and_name(&sl->lock, lock_key, name);
-	__seqcount_init(&sl->seqcount.seqcount, name, seq_key);
-}
-EXPORT_SYMBOL_GPL(childkernel_seqlock_init);
-
-void childkernel_write_seqlock(seqlock_t *sl)
-{
-	write_seqlock(sl);
-}
-EXPORT_SYMBOL_GPL(childkernel_write_seqlock);
-
-bool childkernel_write_tryseqlock(seqlock_t *sl)
-{
-	if (!spin_trylock(&sl->lock))
-		return false;
-	write_seqcount_begin(&sl->seqcount);
-	return true;
-}
-EXPORT_SYMBOL_GPL(childkernel_write_tryseqlock);
-
-void childkernel_write_sequnlock(seqlock_t *sl)
-{
-	write_sequnlock(sl);
-}
-EXPORT_SYMBOL_GPL(childkernel_write_sequnlock);
-
-unsigned int childkernel_read_seqbegin(const seqlock_t *sl)
-{
-	return read_seqbegin(sl);
-}
-EXPORT_SYMBOL_GPL(childkernel_read_seqbegin);
-
-bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq)
-{
-	return raw_seqcount_try_begin(&sl->seqcount, *seq);
-}
-EXPORT_SYMBOL_GPL(childkernel_read_tryseqbegin);
-
-bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq)
-{
-	return read_seqretry(sl, seq);
-}
-EXPORT_SYMBOL_GPL(childkernel_read_seqretry);
-
-void childkernel_init_list_head_rcu(struct list_head *head)
-{
-	INIT_LIST_HEAD_RCU(head);
-}
-EXPORT_SYMBOL_GPL(childkernel_init_list_head_rcu);
-
-void childkernel_list_add_rcu(struct list_head *new, struct list_head *head)
-{
-	list_add_rcu(new, head);
-}
-EXPORT_SYMBOL_GPL(childkernel_list_add_rcu);
-
-void childkernel_list_add_tail_rcu(struct list_head *new, struct list_head *head)
-{
-	list_add_tail_rcu(new, head);
-}
-EXPORT_SYMBOL_GPL(childkernel_list_add_tail_rcu);
-
-void childkernel_list_del_rcu(struct list_head *entry)
-{
-	list_del_rcu(entry);
-}
-EXPORT_SYMBOL_GPL(childkernel_list_del_rcu);
-
-struct list_head *childkernel_list_next_rcu(const struct list_head *entry)
-{
-	return rcu_dereference(list_next_rcu(entry));
-}
-EXPORT_SYMBOL_GPL(childkernel_list_next_rcu);
 
 /*
  * Runs what has to wait for a grace period and then for process context. What
@@ -206,51 +106,6 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 
-/* Rust knows no address spaces: it keeps a per-CPU address as a plain pointer. */
-static u64 __percpu *cell(const u64 *p)
-{
-	return (u64 __percpu *)(__force unsigned long)p;
-}
-
-u64 *childkernel_percpu_alloc(size_t count)
-{
-	size_t size;
-
-	if (check_mul_overflow(count, sizeof(u64), &size))
-		return NULL;
-	return (u64 *)(__force unsigned long)__alloc_percpu(size, __alignof__(u64));
-}
-EXPORT_SYMBOL_GPL(childkernel_percpu_alloc);
-
-void childkernel_percpu_free(u64 *p)
-{
-	free_percpu(cell(p));
-}
-EXPORT_SYMBOL_GPL(childkernel_percpu_free);
-
-void childkernel_percpu_add(u64 *p, u64 n)
-{
-	this_cpu_add(*cell(p), n);
-}
-EXPORT_SYMBOL_GPL(childkernel_percpu_add);
-
-u64 childkernel_percpu_add_return(u64 *p, u64 n)
-{
-	return this_cpu_add_return(*cell(p), n);
-}
-EXPORT_SYMBOL_GPL(childkernel_percpu_add_return);
-
-u64 childkernel_percpu_sum(const u64 *p)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(cell(p), cpu));
-	return sum;
-}
-EXPORT_SYMBOL_GPL(childkernel_percpu_sum);
-
 static DEFINE_MUTEX(children_mutex);
 static DEFINE_MUTEX(locks_mutex);
 
@@ -322,7 +177,7 @@ MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake or all
 
 static char *primitive = "";
 module_param(primitive, charp, 0444);
-MODULE_PARM_DESC(primitive, "for workload=counter: spinlock, mutex, atomic or all (default: spinlock; with workload=all: all)");
+MODULE_PARM_DESC(primitive, "what the load uses: one or several with commas, or all; a wrong word gets a list (default: one for each load)");
 
 static char *stats = "times";
 module_param(stats, charp, 0444);

@@ -11,8 +11,12 @@
 #include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/percpu-rwsem.h>
 #include <linux/rculist.h>
+#include <linux/rwlock.h>
+#include <linux/semaphore.h>
 #include <linux/seqlock.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 /* sync/completion.rs */
@@ -30,6 +34,70 @@ void childkernel_write_sequnlock(seqlock_t *sl);
 unsigned int childkernel_read_seqbegin(const seqlock_t *sl);
 bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq);
 bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq);
+
+/* sync/preempt.rs */
+void childkernel_preempt_disable(void);
+void childkernel_preempt_enable(void);
+void childkernel_bh_disable(void);
+void childkernel_bh_enable(void);
+bool childkernel_irqs_disabled(void);
+bool childkernel_in_softirq_or_disabled(void);
+u32 childkernel_preempt_count(void);
+
+/* sync/spinlock.rs */
+void childkernel_spin_lock_bh(spinlock_t *lock);
+bool childkernel_spin_trylock_bh(spinlock_t *lock);
+void childkernel_spin_unlock_bh(spinlock_t *lock);
+void childkernel_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
+				    struct lock_class_key *key);
+void childkernel_raw_spin_lock(raw_spinlock_t *lock);
+bool childkernel_raw_spin_trylock(raw_spinlock_t *lock);
+void childkernel_raw_spin_unlock(raw_spinlock_t *lock);
+void childkernel_raw_spin_lock_irq_disable(raw_spinlock_t *lock);
+bool childkernel_raw_spin_trylock_irq_disable(raw_spinlock_t *lock);
+void childkernel_raw_spin_unlock_irq_enable(raw_spinlock_t *lock);
+void childkernel_raw_spin_assert_held(raw_spinlock_t *lock);
+void childkernel_spin_assert_held(spinlock_t *lock);
+
+/* sync/rwlock.rs */
+void childkernel_rwlock_init(rwlock_t *lock, const char *name,
+			     struct lock_class_key *key);
+void childkernel_read_lock(rwlock_t *lock);
+bool childkernel_read_trylock(rwlock_t *lock);
+void childkernel_read_unlock(rwlock_t *lock);
+void childkernel_write_lock(rwlock_t *lock);
+bool childkernel_write_trylock(rwlock_t *lock);
+void childkernel_write_unlock(rwlock_t *lock);
+void childkernel_read_lock_irq(rwlock_t *lock);
+bool childkernel_read_trylock_irq(rwlock_t *lock);
+void childkernel_read_unlock_irq(rwlock_t *lock);
+void childkernel_write_lock_irq(rwlock_t *lock);
+bool childkernel_write_trylock_irq(rwlock_t *lock);
+void childkernel_write_unlock_irq(rwlock_t *lock);
+void childkernel_read_lock_bh(rwlock_t *lock);
+bool childkernel_read_trylock_bh(rwlock_t *lock);
+void childkernel_read_unlock_bh(rwlock_t *lock);
+void childkernel_write_lock_bh(rwlock_t *lock);
+bool childkernel_write_trylock_bh(rwlock_t *lock);
+void childkernel_write_unlock_bh(rwlock_t *lock);
+
+/* sync/resilient.rs: the lock is one 32-bit word */
+void childkernel_res_spin_lock_init(u32 *lock);
+int childkernel_res_spin_lock(u32 *lock);
+void childkernel_res_spin_unlock(u32 *lock);
+
+/* sync/mutex.rs */
+int childkernel_mutex_lock_interruptible(struct mutex *lock);
+int childkernel_mutex_lock_killable(struct mutex *lock);
+
+/* sync/semaphore.rs */
+void childkernel_sema_init(struct semaphore *sem, unsigned int count,
+			   const char *name, struct lock_class_key *key);
+
+/* sync/rwsem.rs */
+void childkernel_percpu_down_read(struct percpu_rw_semaphore *sem);
+bool childkernel_percpu_down_read_trylock(struct percpu_rw_semaphore *sem);
+void childkernel_percpu_up_read(struct percpu_rw_semaphore *sem);
 
 /* sync/rcu_list.rs */
 void childkernel_init_list_head_rcu(struct list_head *head);

@@ -10,11 +10,16 @@
 //! | you have | take | why |
 //! |---|---|---|
 //! | a short critical section, or one that must not sleep | [`SpinLock`] | lowest overhead; waiting costs a CPU |
-//! | a long one, or one that sleeps | [`Mutex`] | waiters sleep; process context only |
+//! | the same, shared with code that may die or never let go | [`ResilientSpinLock`] | gives up with an error |
+//! | a long critical section, or one that sleeps | [`Mutex`] | waiters sleep; process context only |
+//! | many readers that stay long | [`RwLock`], [`RwSemaphore`] | they are inside together |
+//! | the same, hardly ever written | [`PerCpuRwSemaphore`] | readers touch their own CPU only |
 //! | small plain data, read much more often than written | [`SeqLock`] | readers never block a writer, they retry |
 //! | linked data, looked up much more often than changed | [`RcuList`] | lookups wait for nobody, from any context |
+//! | at most so many at once | [`Semaphore`] | counts; anybody may give back |
 //! | one event to wait for | [`Completion`] | counts, so that a signal before the wait is not lost |
 //! | one number | [`atomic`] | no lock at all |
+//! | data of this CPU only | [`preempt`], [`percpu`] | no other CPU has to be kept out |
 //!
 //! As a rule of thumb: if the wait is shorter than two context switches, spin.
 //!
@@ -22,29 +27,53 @@
 //!
 //! | primitive | process | softirq | hardirq | may sleep | on `PREEMPT_RT` |
 //! |---|---|---|---|---|---|
-//! | [`SpinLock`] | yes | if no process-context user leaves softirqs on | no, take [`SpinLockIrq`] | no | becomes a sleeping lock |
-//! | [`Mutex`] | yes | no | no | yes | the same |
+//! | [`SpinLock`], [`RwLock`] | yes | no, take the `Bh` one | no, take the `Irq` one | no | sleeps |
+//! | [`SpinLockBh`], [`RwLockBh`] | yes | yes | no | no | sleeps |
+//! | [`SpinLockIrq`], [`RwLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |
+//! | [`RawSpinLock`] | yes | no | no | no | spins |
+//! | [`RawSpinLockIrq`] | yes | yes | yes | no | spins |
+//! | [`ResilientSpinLock`] | yes | if all users keep interrupts off | likewise | no | spins |
+//! | [`Mutex`], [`RwSemaphore`], [`PerCpuRwSemaphore`] | yes | no | no | yes | the same |
+//! | [`Semaphore`] `up`, `try_down` | yes | yes | yes | no | the same |
+//! | [`Semaphore`] `down` | yes | no | no | yes | the same |
 //! | [`SeqLock`] reader | yes | if no writer can be interrupted by it | likewise | no | sleeps when it meets a writer: process context only |
-//! | [`SeqLock`] writer | yes | no | no | no | becomes a sleeping lock |
+//! | [`SeqLock`] writer | yes | no | no | no | sleeps |
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
 //! | [`Completion`] signal | yes | yes | yes | no | `complete_all` not from hardirq |
 //! | [`Completion`] wait | yes | no | no | yes | the same |
 //!
+//! Waits that a signal, or a request to stop, has ended give `EINTR` for mutexes and semaphores of
+//! all kinds, `ERESTARTSYS` for completions; a limit that is over gives `ETIME` for semaphores,
+//! `ETIMEDOUT` for completions, as in C.
+//!
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.
 
 pub mod completion;
+pub mod mutex;
 pub mod percpu;
+pub mod preempt;
 pub mod rcu;
 pub mod rcu_list;
 pub(crate) mod registry;
+pub mod resilient;
+pub mod rwlock;
+pub mod rwsem;
+pub mod semaphore;
 pub mod seqlock;
+pub mod spinlock;
 
 pub use completion::Completion;
-pub use kernel::sync::{
-    atomic, barrier, lock, new_mutex, new_spinlock, Arc, Mutex, MutexGuard, SpinLock,
+pub use kernel::sync::{atomic, barrier, lock, Arc};
+pub use mutex::{new_mutex, Mutex, MutexExt, MutexGuard};
+pub use rcu_list::RcuList;
+pub use resilient::ResilientSpinLock;
+pub use rwlock::{RwLock, RwLockBh, RwLockIrq};
+pub use rwsem::{PerCpuRwSemaphore, RwSemaphore};
+pub use semaphore::Semaphore;
+pub use seqlock::SeqLock;
+pub use spinlock::{
+    new_spinlock, new_spinlock_irq, RawSpinLock, RawSpinLockIrq, SpinLock, SpinLockBh,
     SpinLockGuard, SpinLockIrq,
 };
-pub use rcu_list::RcuList;
-pub use seqlock::SeqLock;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Spinlocks that give up: on a deadlock, or on a holder that never lets go.
+//!
+//! For locks that are shared with code that may die while it holds one: a child kernel that oopses
+//! keeps its locks for ever, and whoever spins for an ordinary one spins for ever, too.
+//!
+//! A deadlock is noticed by what each CPU holds and wants; anything else by a limit of a quarter of
+//! a second. Release in the reverse order of taking: other orders are safe, but then a deadlock
+//! may be seen where there is none, or be noticed by the limit only.
+//!
+//! Context: process, softirq and hardirq if all users keep interrupts off; spins with preemption
+//! disabled, on `PREEMPT_RT` too. Fairness: waiters queue.
+//!
+//! C header: [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h)
+
+use core::{
+    cell::UnsafeCell,
+    ops::{Deref, DerefMut},
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    types::{NotThreadSafe, Opaque},
+};
+
+/// Data behind a native `rqspinlock_t`.
+///
+/// It has no lockdep class: the lock itself knows of deadlocks.
+///
+/// # Examples
+///
+/// ```ignore
+/// let n = KBox::pin_init(ResilientSpinLock::new(0u64), GFP_KERNEL)?;
+/// *n.lock()? += 1;
+/// let _held = n.lock()?;
+/// assert!(n.lock().is_err()); // EDEADLK instead of a hang.
+/// ```
+#[pin_data]
+pub struct ResilientSpinLock<T> {
+    /// The native lock: one word, as the shim checks.
+    #[pin]
+    lock: Opaque<u32>,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: It owns the data.
+unsafe impl<T: Send> Send for ResilientSpinLock<T> {}
+// SAFETY: One holder at a time, which may be any thread.
+unsafe impl<T: Send> Sync for ResilientSpinLock<T> {}
+
+impl<T> ResilientSpinLock<T> {
+    /// Creates an initialiser.
+    pub fn new(value: T) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: `slot` is valid for writes.
+            lock <- Opaque::ffi_init(|slot| unsafe {
+                crate::ffi::childkernel_res_spin_lock_init(slot)
+            }),
+            data: UnsafeCell::new(value),
+        })
+    }
+
+    /// Takes the lock.
+    ///
+    /// # Errors
+    ///
+    /// `EDEADLK` if this CPU holds it already, or holds one that its holder wants; `ETIMEDOUT` if
+    /// it did not become free in time.
+    #[inline]
+    pub fn lock(&self) -> Result<ResilientGuard<'_, T>> {
+        // SAFETY: The lock is initialised.
+        to_result(unsafe { crate::ffi::childkernel_res_spin_lock(self.lock.get()) })?;
+        // INVARIANT: It was just taken.
+        Ok(ResilientGuard {
+            lock: self,
+            _not_send: NotThreadSafe,
+        })
+    }
+}
+
+/// Holds a [`ResilientSpinLock`].
+///
+/// # Invariants
+///
+/// The lock is held by this thread, with preemption disabled.
+#[must_use = "the lock is released at once when the guard is unused"]
+pub struct ResilientGuard<'a, T> {
+    lock: &'a ResilientSpinLock<T>,
+    _not_send: NotThreadSafe,
+}
+
+impl<T> Deref for ResilientGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: By the type invariant nobody else is there.
+        unsafe { &*self.lock.data.get() }
+    }
+}
+
+impl<T> DerefMut for ResilientGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: By the type invariant nobody else is there.
+        unsafe { &mut *self.lock.data.get() }
+    }
+}
+
+impl<T> Drop for ResilientGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { crate::ffi::childkernel_res_spin_unlock(self.lock.lock.get()) };
+    }
+}
