@@ -21,9 +21,11 @@ mod counted;
 mod histogram;
 pub(crate) mod json;
 mod lock_stats;
+mod lockable;
 
-pub use counted::{Counted, CountedGuard, Lockable};
+pub use counted::{Counted, CountedGuard};
 pub use lock_stats::{LockStats, SAMPLE};
+pub use lockable::{BackendKind, Lockable};
 
 /// How much is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,9 @@
 
 use super::{
     lock_stats::{elapsed, LockStats},
+    lockable::Lockable,
     mode,
     Mode, //
-};
-use crate::sync::{
-    lock::{mutex::MutexBackend, spinlock::SpinLockBackend, Backend, Guard, Lock},
-    rcu_list::{self, RcuList},
-    seqlock::{self, SeqLock},
 };
 use core::{
     ops::{Deref, DerefMut},
@@ -22,93 +18,6 @@ use kernel::{
     sync::Arc,
     time::{Instant, Monotonic},
 };
-
-/// A lock that can be counted.
-///
-/// Implement it for a lock of your own to wrap it in [`Counted`].
-pub trait Lockable {
-    /// What the statistics call this kind of lock.
-    const KIND: &'static str;
-    /// What holds the lock.
-    type Guard<'a>
-    where
-        Self: 'a;
-
-    /// Takes the lock, waiting for it.
-    fn acquire(&self) -> Self::Guard<'_>;
-    /// Takes the lock if that needs no waiting.
-    fn try_acquire(&self) -> Option<Self::Guard<'_>>;
-}
-
-/// What the statistics call a lock of the `kernel` crate.
-pub trait BackendKind: Backend {
-    /// The name of the kind.
-    const KIND: &'static str;
-}
-
-impl BackendKind for SpinLockBackend {
-    const KIND: &'static str = "spinlock";
-}
-
-impl BackendKind for MutexBackend {
-    const KIND: &'static str = "mutex";
-}
-
-impl<T, B: BackendKind> Lockable for Lock<T, B> {
-    const KIND: &'static str = B::KIND;
-    type Guard<'a>
-        = Guard<'a, T, B>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.lock()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        self.try_lock()
-    }
-}
-
-/// Counts the writers; readers of a sequence lock take nothing that could be counted.
-impl<T: seqlock::Payload> Lockable for SeqLock<T> {
-    const KIND: &'static str = "seqlock";
-    type Guard<'a>
-        = seqlock::WriteGuard<'a, T>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.write()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        self.try_write()
-    }
-}
-
-/// Counts the writers; lookups take no lock.
-impl<T: Send + Sync + 'static, B: Backend> Lockable for RcuList<T, B> {
-    const KIND: &'static str = "rculist";
-    type Guard<'a>
-        = rcu_list::Writer<'a, T, B>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.lock()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        self.try_lock()
-    }
-}
 
 /// A lock of kind `L` with statistics, listed in debugfs as long as it lives.
 ///
@@ -133,9 +42,13 @@ impl<L: Lockable> Counted<L> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new<'a>(name: &'a CStr, lock: impl PinInit<L> + 'a) -> impl PinInit<Self, Error> + 'a
+    pub fn new<'a, E: 'a>(
+        name: &'a CStr,
+        lock: impl PinInit<L, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
     where
         L: 'a,
+        Error: From<E>,
     {
         try_pin_init!(Self {
             lock <- lock,
