@@ -10,8 +10,7 @@
 //! | `handshake` | pass a token to and fro through completions | it arrives each time, in order, and no wait goes on for ever |
 //!
 //! A load is a [`Load`]; this file runs it: makes the children, ends them, adds up, and says in one
-//! line how it went. To add one: a file below `workload/`, and a line each in [`Kind`] and
-//! [`Session::start`].
+//! line how it went. To add one: a file below `workload/`, and its lines in [`kind`].
 #![deny(unsafe_code)]
 
 use crate::{
@@ -30,12 +29,14 @@ use kernel::{
 mod config;
 mod counter;
 mod handshake;
+mod kind;
 mod list;
 mod record;
 mod report;
 
+use config::Twin;
 pub(crate) use config::{Config, Numbers};
-use config::{Kind, Twin};
+use kind::{Kind, Plan};
 
 /// A twin does this many operations in each child, and ends: its fault shows by then.
 const TWIN_OPS: u64 = 20_000;
@@ -81,7 +82,7 @@ impl Drop for Session {
 
 /// What the children of a session share.
 struct Shared {
-    label: CString,
+    kind: Kind,
     load: Arc<dyn Load>,
     config: Config,
     children: usize,
@@ -93,10 +94,6 @@ struct Shared {
 }
 
 impl Shared {
-    fn label(&self) -> &str {
-        self.label.to_str().unwrap_or("?")
-    }
-
     /// What each child runs.
     fn run(&self, index: usize, ctx: &mut Context<'_>) -> Result {
         let mut worker = Worker {
@@ -128,7 +125,7 @@ impl Shared {
         };
         pr_info!(
             "{}: end: {} children, {} ops, {} violations, {}: {verdict}\n",
-            self.label(),
+            self.kind.name(),
             self.children,
             self.ops.load(Relaxed),
             violations,
@@ -194,20 +191,12 @@ impl Worker<'_, '_> {
 impl Session {
     /// Makes load `kind` and the children that run it.
     fn start(module: &'static ThisModule, config: &Config, kind: Kind) -> Result<Self> {
-        let twin = config.twin;
-        let count = config.children_of(kind);
-        let load: Arc<dyn Load> = match kind {
-            Kind::CounterSpinlock => counter::spinlock(twin)?,
-            Kind::CounterMutex => counter::mutex(twin)?,
-            Kind::CounterAtomic => counter::atomic(twin)?,
-            Kind::Record => record::new(config.writers_of(count), twin)?,
-            Kind::List => list::new(config.writers_of(count), twin)?,
-            Kind::Handshake => handshake::new(count, twin)?,
-        };
+        let plan = config.plan(kind);
+        let count = plan.children;
         let shared = Arc::new(
             Shared {
-                label: CString::try_from_fmt(fmt!("{}", kind.label()))?,
-                load,
+                kind,
+                load: (kind.make)(&plan)?,
                 config: config.clone_for_session()?,
                 children: count,
                 deadline: (config.seconds > 0)
@@ -224,11 +213,11 @@ impl Session {
             children: KVec::with_capacity(count, GFP_KERNEL)?,
         };
         for index in 0..count {
-            this.add_child(module, kind, index)?;
+            this.add_child(module, index)?;
         }
         pr_info!(
             "{}: {count} children, hold {} ns, think {} ns, {}\n",
-            this.shared.label(),
+            kind.name(),
             config.hold_ns,
             config.think_ns,
             config::Duration(config.seconds)
@@ -236,12 +225,13 @@ impl Session {
         Ok(this)
     }
 
-    fn add_child(&mut self, module: &'static ThisModule, kind: Kind, index: usize) -> Result {
+    fn add_child(&mut self, module: &'static ThisModule, index: usize) -> Result {
+        let kind = self.shared.kind;
         let shared = self.shared.clone();
-        let name = CString::try_from_fmt(fmt!("{}/{index}", kind.short()))?;
+        let name = CString::try_from_fmt(fmt!("{}/{index}", kind.thread))?;
         let cpu = self.shared.config.cpu(index);
         let child = Builder::new(module, &name)
-            .workload(&self.shared.label)
+            .workload(kind.label)
             .cpus(cpu)
             .spawn(move |ctx| shared.run(index, ctx))?;
         Ok(self.children.push(child, GFP_KERNEL)?)

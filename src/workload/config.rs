@@ -3,6 +3,7 @@
 //! The parameters: what is allowed, and the one line that says so when it is not.
 #![deny(unsafe_code)]
 
+use super::kind::{Kind, Plan, Primitives, Roles, Shown, Workloads, KINDS};
 use crate::ffi::{self, param};
 use kernel::{
     cpu::{nr_cpu_ids, CpuId},
@@ -16,69 +17,6 @@ use kernel::{
 const CHILDREN_MAX: i64 = 256;
 /// The longest run, in seconds.
 const SECONDS_MAX: i64 = 86_400;
-
-/// What can be run: a load with one of its primitives.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    CounterSpinlock,
-    CounterMutex,
-    CounterAtomic,
-    Record,
-    List,
-    Handshake,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 6] = [
-        Self::CounterSpinlock,
-        Self::CounterMutex,
-        Self::CounterAtomic,
-        Self::Record,
-        Self::List,
-        Self::Handshake,
-    ];
-
-    /// The words for `workload` and `primitive`.
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::CounterSpinlock => ("counter", "spinlock"),
-            Self::CounterMutex => ("counter", "mutex"),
-            Self::CounterAtomic => ("counter", "atomic"),
-            Self::Record => ("record", "seqlock"),
-            Self::List => ("list", "rculist"),
-            Self::Handshake => ("handshake", "completion"),
-        }
-    }
-
-    /// What it is called in the log and in debugfs.
-    pub(super) const fn label(self) -> &'static str {
-        match self {
-            Self::CounterSpinlock => "counter/spinlock",
-            Self::CounterMutex => "counter/mutex",
-            Self::CounterAtomic => "counter/atomic",
-            Self::Record => "record/seqlock",
-            Self::List => "list/rculist",
-            Self::Handshake => "handshake/completion",
-        }
-    }
-
-    /// What its children are called.
-    pub(super) const fn short(self) -> &'static str {
-        match self {
-            Self::CounterSpinlock => "count-spin",
-            Self::CounterMutex => "count-mutex",
-            Self::CounterAtomic => "count-atomic",
-            Self::Record => "record",
-            Self::List => "list",
-            Self::Handshake => "handshake",
-        }
-    }
-
-    /// Whether its children are divided into readers and writers.
-    const fn has_readers(self) -> bool {
-        matches!(self, Self::Record | Self::List)
-    }
-}
 
 /// What a broken twin does wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -208,27 +146,26 @@ impl Config {
     }
 
     fn check_words(&self) -> Result {
-        match self.workload {
-            "" | "counter" | "record" | "list" | "handshake" | "all" => {}
-            other => {
-                pr_err!("workload={other}: valid are counter, record, list, handshake, all\n");
-                return Err(EINVAL);
-            }
-        }
-        if self.kinds().next().is_none() && !(self.workload.is_empty() && self.primitive.is_empty())
-        {
-            let valid = match self.workload {
-                "" => "none without a workload",
-                "counter" => "spinlock, mutex, atomic, all",
-                "record" => "seqlock",
-                "list" => "rculist",
-                "handshake" => "completion",
-                _ => "spinlock, mutex, atomic, seqlock, rculist, completion, all",
-            };
-            pr_err!("primitive={}: valid are {valid}\n", self.primitive);
+        let workload = self.workload;
+        if !["", "all"].contains(&workload) && !KINDS.iter().any(|k| k.workload == workload) {
+            pr_err!("workload={workload}: valid are {Workloads}\n");
             return Err(EINVAL);
         }
-        if self.kinds().any(|k| k == Kind::Handshake) && self.children % 2 == 1 {
+        let fits = |word| {
+            let mut kinds = KINDS
+                .iter()
+                .filter(|k| workload == "all" || k.workload == workload);
+            kinds.any(|k| word == "all" || word == k.primitive)
+        };
+        if !self.primitive.is_empty() && !self.primitive.split(',').all(fits) {
+            pr_err!(
+                "primitive={}: valid are {}, or several with commas\n",
+                self.primitive,
+                Primitives(workload)
+            );
+            return Err(EINVAL);
+        }
+        if self.children % 2 == 1 && self.kinds().any(|k| k.roles == Roles::Pairs) {
             pr_err!(
                 "children={}: valid for handshake are even numbers, or 0\n",
                 self.children
@@ -290,37 +227,40 @@ impl Config {
 
     /// What is to be run.
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
-        Kind::ALL.into_iter().filter(|kind| {
-            let (workload, primitive) = kind.words();
-            let by_default =
-                workload != "counter" || self.workload == "all" || primitive == "spinlock";
-            (self.workload == "all" || self.workload == workload)
+        KINDS.iter().filter(|kind| {
+            let all = self.workload == "all";
+            (all || self.workload == kind.workload)
                 && match self.primitive {
-                    "" => by_default,
-                    "all" => true,
-                    word => word == primitive,
+                    "" => kind.shown == Shown::Always || (all && kind.shown == Shown::InAll),
+                    words if words.split(',').any(|word| word == "all") => true,
+                    words => words.split(',').any(|word| word == kind.primitive),
                 }
         })
     }
 
-    /// How many children a load gets.
-    pub(super) fn children_of(&self, kind: Kind) -> usize {
-        match self.split {
-            Some((readers, writers)) if kind.has_readers() => readers.saturating_add(writers),
-            _ => match self.children {
-                0 if kind == Kind::Handshake => self.cpus.len().next_multiple_of(2),
-                0 => self.cpus.len(),
+    /// How many children a load gets, and what they do.
+    pub(super) fn plan(&self, kind: Kind) -> Plan {
+        let cpus = self.cpus.len();
+        let mut plan = Plan {
+            children: match self.children {
+                0 if kind.roles == Roles::Pairs => cpus.next_multiple_of(2),
+                0 => cpus,
                 n => n,
             },
+            writers: 0,
+            twin: self.twin,
+        };
+        if kind.roles == Roles::WritersAndReaders {
+            match self.split {
+                Some((readers, writers)) => {
+                    plan.children = readers.saturating_add(writers);
+                    plan.writers = writers;
+                }
+                // Half of them, at least one.
+                None => plan.writers = plan.children.div_ceil(2),
+            }
         }
-    }
-
-    /// How many of `children` are writers: by default half of them, at least one.
-    pub(super) fn writers_of(&self, children: usize) -> usize {
-        match self.split {
-            Some((_, writers)) => writers,
-            None => children.div_ceil(2),
-        }
+        plan
     }
 
     /// The CPU for child `index`.

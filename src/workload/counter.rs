@@ -5,52 +5,132 @@
 //! What must hold: in the end the number is the sum of what each child says it has added.
 #![deny(unsafe_code)]
 
-use super::{Load, Twin, Worker};
+use super::{Load, Plan, Worker};
 use crate::{
-    stats::{Counted, Lockable},
-    sync::atomic::{Atomic, Relaxed},
+    new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_rwsem, new_semaphore,
+    new_seqlock, new_spinlock_bh,
+    stats::{BackendKind, Counted, Lockable},
+    sync::{
+        atomic::{Atomic, Relaxed},
+        lock::Lock,
+        new_mutex, new_spinlock, new_spinlock_irq,
+        rwlock::{RwLockIn, Variant},
+        Mutex, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq, ResilientSpinLock, RwLock, RwLockBh,
+        RwLockIrq, RwSemaphore, Semaphore, SeqLock, SpinLock, SpinLockBh, SpinLockIrq,
+    },
 };
-use core::ops::DerefMut;
-use kernel::{
-    fmt,
-    prelude::*,
-    sync::{new_mutex, new_spinlock, Arc, Mutex, SpinLock},
-};
+use kernel::{fmt, prelude::*, sync::Arc};
 
 /// Something to add to.
 trait Number: Send + Sync {
-    /// Adds 1, spending the worker's time for the critical section in between.
-    fn add(&self, worker: &Worker<'_, '_>);
+    /// Adds 1, spending the worker's time for the critical section in between. False if it gave up.
+    fn add(&self, worker: &Worker<'_, '_>) -> bool;
     /// Returns the number.
     fn value(&self) -> u64;
 }
 
-impl<L> Number for Counted<L>
-where
-    L: Lockable + Send + Sync,
-    for<'a> L::Guard<'a>: DerefMut<Target = u64>,
-{
-    fn add(&self, worker: &Worker<'_, '_>) {
-        let mut number = self.lock();
-        let old = **number;
+/// A lock that has a number inside.
+trait Holds: Lockable {
+    /// Reads the number, if the guard has got it.
+    fn get(guard: &Self::Guard<'_>) -> Option<u64>;
+    /// Writes the number.
+    fn set(guard: &mut Self::Guard<'_>, number: u64);
+}
+
+macro_rules! holds {
+    ($([$($generics:tt)*] $lock:ty;)*) => {
+        $(
+            impl<$($generics)*> Holds for $lock {
+                fn get(guard: &Self::Guard<'_>) -> Option<u64> {
+                    Some(**guard)
+                }
+
+                fn set(guard: &mut Self::Guard<'_>, number: u64) {
+                    **guard = number;
+                }
+            }
+        )*
+    };
+}
+
+holds! {
+    [B: BackendKind] Lock<u64, B>;
+    [V: Variant] RwLockIn<u64, V>;
+    [] RwSemaphore<u64>;
+    [] PerCpuRwSemaphore<u64>;
+}
+
+impl Holds for SeqLock<u64> {
+    fn get(guard: &Self::Guard<'_>) -> Option<u64> {
+        Some(guard.load())
+    }
+
+    fn set(guard: &mut Self::Guard<'_>, number: u64) {
+        guard.store(number);
+    }
+}
+
+impl Holds for ResilientSpinLock<u64> {
+    fn get(guard: &Self::Guard<'_>) -> Option<u64> {
+        guard.as_deref().ok().copied()
+    }
+
+    fn set(guard: &mut Self::Guard<'_>, number: u64) {
+        if let Ok(guard) = guard {
+            **guard = number;
+        }
+    }
+}
+
+impl<L: Holds + Send + Sync> Number for Counted<L> {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+        let mut guard = self.lock();
+        let Some(old) = L::get(&guard) else {
+            return false;
+        };
         worker.hold();
-        **number = old.wrapping_add(1);
+        L::set(&mut guard, old.wrapping_add(1));
+        true
     }
 
     fn value(&self) -> u64 {
         // Not counted, so that the lock's acquisitions are the children's.
-        *self.inner().acquire()
+        L::get(&self.inner().acquire()).unwrap_or(0)
+    }
+}
+
+/// A number beside a semaphore: with its only permit nobody else may touch it.
+#[pin_data]
+struct Permitted {
+    #[pin]
+    permit: Counted<Semaphore>,
+    number: Atomic<u64>,
+}
+
+impl Number for Permitted {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+        let permit = self.permit.lock();
+        let old = self.number.load(Relaxed);
+        worker.hold();
+        self.number.store(old.wrapping_add(1), Relaxed);
+        drop(permit);
+        true
+    }
+
+    fn value(&self) -> u64 {
+        self.number.load(Relaxed)
     }
 }
 
 /// Adds by compare-and-swap, without a lock.
 impl Number for Atomic<u64> {
-    fn add(&self, worker: &Worker<'_, '_>) {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
         let mut old = self.load(Relaxed);
         worker.hold();
         while let Err(now) = self.cmpxchg(old, old.wrapping_add(1), Relaxed) {
             old = now;
         }
+        true
     }
 
     fn value(&self) -> u64 {
@@ -62,10 +142,11 @@ impl Number for Atomic<u64> {
 struct Unlocked(Atomic<u64>);
 
 impl Number for Unlocked {
-    fn add(&self, worker: &Worker<'_, '_>) {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
         let old = self.0.load(Relaxed);
         worker.widen();
         self.0.store(old.wrapping_add(1), Relaxed);
+        true
     }
 
     fn value(&self) -> u64 {
@@ -84,9 +165,10 @@ impl<N: Number> Load for Counter<N> {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
         let mut own = 0u64;
         while !worker.done() {
-            self.number.add(worker);
-            own = own.wrapping_add(1);
-            worker.ctx.add_ops(1);
+            if self.number.add(worker) {
+                own = own.wrapping_add(1);
+                worker.ctx.add_ops(1);
+            }
             worker.think();
         }
         self.expected.fetch_add(own, Relaxed);
@@ -106,7 +188,17 @@ impl<N: Number> Load for Counter<N> {
     }
 }
 
-fn counter<N: Number + 'static>(number: impl PinInit<N, Error>) -> Result<Arc<dyn Load>> {
+fn counter<N: Number + 'static>(
+    plan: &Plan,
+    number: impl PinInit<N, Error>,
+) -> Result<Arc<dyn Load>> {
+    if plan.twin.is_some() {
+        return make(Ok(Unlocked(Atomic::new(0))));
+    }
+    make(number)
+}
+
+fn make<N: Number + 'static>(number: impl PinInit<N, Error>) -> Result<Arc<dyn Load>> {
     let counter: Arc<Counter<N>> = Arc::pin_init(
         try_pin_init!(Counter {
             number <- number,
@@ -117,36 +209,48 @@ fn counter<N: Number + 'static>(number: impl PinInit<N, Error>) -> Result<Arc<dy
     Ok(counter)
 }
 
-fn unlocked() -> Result<Arc<dyn Load>> {
-    counter(Ok(Unlocked(Atomic::new(0))))
+macro_rules! under {
+    ($($name:ident: $lock:ty = $new:expr;)*) => {
+        $(
+            pub(super) fn $name(plan: &Plan) -> Result<Arc<dyn Load>> {
+                let name = kernel::c_str!(concat!("counter/", stringify!($name)));
+                counter(plan, Counted::<$lock>::new(name, $new))
+            }
+        )*
+    };
 }
 
-/// Under a spinlock.
-pub(super) fn spinlock(twin: Option<Twin>) -> Result<Arc<dyn Load>> {
-    match twin {
-        Some(_) => unlocked(),
-        None => counter(Counted::<SpinLock<u64>>::new(
-            c"counter/spinlock",
-            new_spinlock!(0, "childkernel_counter_spinlock"),
-        )),
-    }
+under! {
+    spinlock: SpinLock<u64> = new_spinlock!(0, "childkernel_counter_spinlock");
+    spinlock_bh: SpinLockBh<u64> = new_spinlock_bh!(0, "childkernel_counter_spinlock_bh");
+    spinlock_irq: SpinLockIrq<u64> = new_spinlock_irq!(0, "childkernel_counter_spinlock_irq");
+    raw_spinlock: RawSpinLock<u64> = new_raw_spinlock!(0, "childkernel_counter_raw");
+    raw_spinlock_irq: RawSpinLockIrq<u64> = new_raw_spinlock_irq!(0, "childkernel_counter_rawirq");
+    resilient: ResilientSpinLock<u64> = ResilientSpinLock::new(0);
+    rwlock: RwLock<u64> = new_rwlock!(0, "childkernel_counter_rwlock");
+    rwlock_bh: RwLockBh<u64> = new_rwlock!(0, "childkernel_counter_rwlock_bh");
+    rwlock_irq: RwLockIrq<u64> = new_rwlock!(0, "childkernel_counter_rwlock_irq");
+    mutex: Mutex<u64> = new_mutex!(0, "childkernel_counter_mutex");
+    rwsem: RwSemaphore<u64> = new_rwsem!(0, "childkernel_counter_rwsem");
+    percpu_rwsem: PerCpuRwSemaphore<u64> = new_percpu_rwsem!(0, "childkernel_counter_percpu");
+    seqlock: SeqLock<u64> = new_seqlock!(0, "childkernel_counter_seqlock");
 }
 
-/// Under a mutex.
-pub(super) fn mutex(twin: Option<Twin>) -> Result<Arc<dyn Load>> {
-    match twin {
-        Some(_) => unlocked(),
-        None => counter(Counted::<Mutex<u64>>::new(
-            c"counter/mutex",
-            new_mutex!(0, "childkernel_counter_mutex"),
-        )),
-    }
+/// With one permit.
+pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
+    counter(
+        plan,
+        try_pin_init!(Permitted {
+            permit <- Counted::new(
+                c"counter/semaphore",
+                new_semaphore!(1, "childkernel_counter_semaphore")
+            ),
+            number: Atomic::new(0),
+        }),
+    )
 }
 
 /// By a CAS loop.
-pub(super) fn atomic(twin: Option<Twin>) -> Result<Arc<dyn Load>> {
-    match twin {
-        Some(_) => unlocked(),
-        None => counter(Ok(Atomic::<u64>::new(0))),
-    }
+pub(super) fn atomic(plan: &Plan) -> Result<Arc<dyn Load>> {
+    counter(plan, Ok(Atomic::<u64>::new(0)))
 }

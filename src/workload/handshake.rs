@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `handshake`: pairs of children pass a token to and fro through completions.
+//! `handshake`: pairs of children pass a token to and fro through completions or semaphores.
 //!
 //! What must hold: each child gets the token with the number that it expects, and every wait ends.
 #![deny(unsafe_code)]
 
-use super::{Load, Twin, Worker};
+use super::{Load, Plan, Twin, Worker};
 use crate::{
     child::Context,
-    new_completion,
+    new_completion, new_semaphore,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
+        semaphore::{Permit, Semaphore},
         Completion,
     },
 };
-use kernel::{fmt, prelude::*, sync::Arc};
+use kernel::{fmt, prelude::*, sync::Arc, time::Jiffies};
 
 /// A wait that takes longer has lost its token.
 const LIMIT_MS: u32 = 5_000;
@@ -23,15 +24,70 @@ const TWIN_LIMIT_MS: u32 = 500;
 /// The twin loses the token each time it was passed so often.
 const LOSE_EVERY: u64 = 64;
 
+/// Something that one child signals and the other waits for. Signals count.
+trait Signal: Send + Sync + 'static {
+    fn new() -> impl PinInit<Self>
+    where
+        Self: Sized;
+    fn signal(&self);
+    /// Waits for a signal, at most `limit`.
+    fn wait(&self, limit: Jiffies) -> Result;
+    /// Takes a signal that is there.
+    fn try_wait(&self) -> bool;
+}
+
+impl Signal for Completion {
+    fn new() -> impl PinInit<Self> {
+        new_completion!("childkernel_handshake")
+    }
+
+    fn signal(&self) {
+        self.complete();
+    }
+
+    fn wait(&self, limit: Jiffies) -> Result {
+        self.wait_interruptible_timeout(limit).map(drop)
+    }
+
+    fn try_wait(&self) -> bool {
+        Completion::try_wait(self)
+    }
+}
+
+/// A wait of a semaphore with a limit is not interruptible: stopping may take that long.
+impl Signal for Semaphore {
+    fn new() -> impl PinInit<Self> {
+        new_semaphore!(0, "childkernel_handshake")
+    }
+
+    fn signal(&self) {
+        self.up();
+    }
+
+    fn wait(&self, limit: Jiffies) -> Result {
+        match self.down_timeout(limit) {
+            Ok(permit) => {
+                permit.keep();
+                Ok(())
+            }
+            Err(_) => Err(ETIMEDOUT),
+        }
+    }
+
+    fn try_wait(&self) -> bool {
+        self.try_down().map(Permit::keep).is_some()
+    }
+}
+
 #[pin_data]
-struct Pair {
+struct Pair<S: Signal> {
     #[pin]
-    ping: Completion,
+    ping: S,
     #[pin]
-    pong: Completion,
+    pong: S,
     /// How often the token was passed. Whoever has the token writes it.
     token: Atomic<u64>,
-    /// How often either completion was signalled.
+    /// How often either was signalled.
     signals: Atomic<u64>,
     /// How many waits for either have succeeded.
     waits: Atomic<u64>,
@@ -39,21 +95,30 @@ struct Pair {
     over: Atomic<bool>,
 }
 
-struct Handshake {
-    pairs: KVec<Pin<KBox<Pair>>>,
+struct Handshake<S: Signal> {
+    pairs: KVec<Pin<KBox<Pair<S>>>>,
     twin: Option<Twin>,
     trips: Atomic<u64>,
     timeouts: Atomic<u64>,
 }
 
-/// Makes the load.
-pub(super) fn new(children: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
+/// Through completions.
+pub(super) fn completion(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<Completion>(plan)
+}
+
+/// Through semaphores.
+pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<Semaphore>(plan)
+}
+
+fn make<S: Signal>(plan: &Plan) -> Result<Arc<dyn Load>> {
     let mut pairs = KVec::new();
-    for _ in 0..children.div_ceil(2) {
+    for _ in 0..plan.children.div_ceil(2) {
         let pair = KBox::pin_init(
-            pin_init!(Pair {
-                ping <- new_completion!("childkernel_ping"),
-                pong <- new_completion!("childkernel_pong"),
+            pin_init!(Pair::<S> {
+                ping <- S::new(),
+                pong <- S::new(),
                 token: Atomic::new(0),
                 signals: Atomic::new(0),
                 waits: Atomic::new(0),
@@ -64,9 +129,9 @@ pub(super) fn new(children: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> 
         pairs.push(pair, GFP_KERNEL)?;
     }
     let handshake = Arc::new(
-        Handshake {
+        Handshake::<S> {
             pairs,
-            twin,
+            twin: plan.twin,
             trips: Atomic::new(0),
             timeouts: Atomic::new(0),
         },
@@ -75,10 +140,10 @@ pub(super) fn new(children: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> 
     Ok(handshake)
 }
 
-impl Pair {
-    fn signal(&self, completion: &Completion) {
+impl<S: Signal> Pair<S> {
+    fn signal(&self, to: &S) {
         self.signals.fetch_add(1, Relaxed);
-        completion.complete();
+        to.signal();
     }
 
     /// Whether each signal has ended a wait or is still there. Takes those that are.
@@ -91,20 +156,14 @@ impl Pair {
     }
 }
 
-impl Handshake {
+impl<S: Signal> Handshake<S> {
     /// Waits for the token with number `expected`. False if it is time to end.
-    fn take(
-        &self,
-        worker: &mut Worker<'_, '_>,
-        pair: &Pair,
-        from: &Completion,
-        expected: u64,
-    ) -> bool {
+    fn take(&self, worker: &mut Worker<'_, '_>, pair: &Pair<S>, from: &S, expected: u64) -> bool {
         let limit = match self.twin {
             Some(_) => TWIN_LIMIT_MS,
             None => LIMIT_MS,
         };
-        let waited = from.wait_interruptible_timeout(Context::jiffies(limit));
+        let waited = from.wait(Context::jiffies(limit));
         if waited.is_ok() {
             pair.waits.fetch_add(1, Relaxed);
         }
@@ -112,7 +171,7 @@ impl Handshake {
             return false;
         }
         match waited {
-            Ok(_) => {
+            Ok(()) => {
                 if pair.token.load(Relaxed) != expected {
                     worker.ctx.violation();
                     return false;
@@ -130,8 +189,8 @@ impl Handshake {
     }
 
     /// Passes the token on as number `number`.
-    fn pass(&self, pair: &Pair, to: &Completion, number: u64) {
-        // The completion orders this store for the one that waits.
+    fn pass(&self, pair: &Pair<S>, to: &S, number: u64) {
+        // The signal orders this store for the one that waits.
         pair.token.store(number, Relaxed);
         if self.twin == Some(Twin::Lost) && number % LOSE_EVERY == 0 {
             pair.signals.fetch_add(1, Relaxed);
@@ -140,7 +199,7 @@ impl Handshake {
         }
     }
 
-    fn play(&self, worker: &mut Worker<'_, '_>, pair: &Pair, leads: bool) {
+    fn play(&self, worker: &mut Worker<'_, '_>, pair: &Pair<S>, leads: bool) {
         let mut number = 0u64;
         while !worker.done() {
             if leads {
@@ -166,7 +225,7 @@ impl Handshake {
     }
 }
 
-impl Load for Handshake {
+impl<S: Signal> Load for Handshake<S> {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
         let pair = self.pairs.get(worker.index / 2).ok_or(EINVAL)?;
         self.play(worker, pair, worker.index % 2 == 0);

@@ -11,7 +11,7 @@
 //! is overwritten with poison, and its memory waits for the grace period all the same.
 #![deny(unsafe_code)]
 
-use super::{Load, Twin, Worker};
+use super::{Load, Plan, Twin, Worker};
 use crate::{
     ffi, new_rcu_list,
     stats::Counted,
@@ -217,7 +217,7 @@ struct ListLoad {
 }
 
 /// Makes the load and starts its timers.
-pub(super) fn new(writers: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
+pub(super) fn new(plan: &Plan) -> Result<Arc<dyn Load>> {
     let tally = Arc::new(
         Tally {
             inserted: Atomic::new(0),
@@ -242,8 +242,8 @@ pub(super) fn new(writers: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
     let load = Arc::pin_init(
         pin_init!(ListLoad {
             lookup,
-            writers,
-            twin,
+            writers: plan.writers,
+            twin: plan.twin,
             tickers <- new_mutex!(Some(tickers), "childkernel_list_tickers"),
         }),
         GFP_KERNEL,

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `record`: writers update a record of 8 words under a sequence lock, readers copy it.
+//! `record`: writers update a record of 8 words under a lock, readers copy it.
 //!
 //! What must hold: no copy is torn, and no reader sees an older record after a newer one.
 #![deny(unsafe_code)]
 
-use super::{Load, Twin, Worker};
+use super::{Load, Plan, Twin, Worker};
 use crate::{
-    new_seqlock,
-    stats::Counted,
+    new_percpu_rwsem, new_rwlock, new_rwsem, new_seqlock,
+    stats::{BackendKind, Counted, Lockable},
     sync::{
         atomic::{Atomic, Relaxed},
-        SeqLock,
+        lock::Lock,
+        new_mutex, new_spinlock, Mutex, PerCpuRwSemaphore, RwLock, RwSemaphore, SeqLock, SpinLock,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
@@ -19,7 +20,7 @@ use kernel::{fmt, prelude::*, sync::Arc};
 const WORDS: usize = 8;
 
 /// Record number `n`: each word tells the number in another way.
-fn record(n: u64) -> [u64; WORDS] {
+fn record(n: u64) -> Record {
     let mut words = [0; WORDS];
     for (word, salt) in words.iter_mut().zip(1u64..) {
         *word = n.wrapping_mul(salt.wrapping_mul(2).wrapping_sub(1));
@@ -28,14 +29,79 @@ fn record(n: u64) -> [u64; WORDS] {
 }
 
 /// The number of a record, if it is whole.
-fn number(words: &[u64; WORDS]) -> Option<u64> {
+fn number(words: &Record) -> Option<u64> {
     words.first().copied().filter(|n| record(*n) == *words)
 }
 
+type Record = [u64; WORDS];
+
+/// A lock that has a record inside.
+trait Holds: Lockable + Send + Sync {
+    /// Reads the record as a writer.
+    fn load(guard: &Self::Guard<'_>) -> Record;
+    /// Writes the record.
+    fn store(guard: &mut Self::Guard<'_>, record: Record);
+    /// Reads the record as a reader; `None` if a writer was in the way. `pause` is called while
+    /// writers are kept out, where they are.
+    fn try_read(&self, pause: impl Fn()) -> Option<Record>;
+    /// Reads as a broken reader would.
+    fn read_torn(&self, _pause: impl Fn()) -> Option<Record> {
+        None
+    }
+}
+
+impl Holds for SeqLock<Record> {
+    fn load(guard: &Self::Guard<'_>) -> Record {
+        guard.load()
+    }
+
+    fn store(guard: &mut Self::Guard<'_>, record: Record) {
+        guard.store(record);
+    }
+
+    fn try_read(&self, _: impl Fn()) -> Option<Record> {
+        SeqLock::try_read(self, 1)
+    }
+
+    #[cfg(CONFIG_CHILDKERNEL_TWINS)]
+    fn read_torn(&self, pause: impl Fn()) -> Option<Record> {
+        Some(SeqLock::read_torn(self, pause))
+    }
+}
+
+macro_rules! holds {
+    ($([$($generics:tt)*] $lock:ty, $read:ident;)*) => {
+        $(
+            impl<$($generics)*> Holds for $lock {
+                fn load(guard: &Self::Guard<'_>) -> Record {
+                    **guard
+                }
+
+                fn store(guard: &mut Self::Guard<'_>, record: Record) {
+                    **guard = record;
+                }
+
+                fn try_read(&self, pause: impl Fn()) -> Option<Record> {
+                    let guard = self.$read();
+                    pause();
+                    Some(*guard)
+                }
+            }
+        )*
+    };
+}
+
+holds! {
+    [B: BackendKind + Send + Sync] Lock<Record, B>, lock;
+    [] RwLock<Record>, read;
+    [] RwSemaphore<Record>, read;
+    [] PerCpuRwSemaphore<Record>, read;
+}
+
 #[pin_data]
-struct Records {
+struct Records<L: Holds> {
     #[pin]
-    record: Counted<SeqLock<[u64; WORDS]>>,
+    record: Counted<L>,
     writers: usize,
     twin: Option<Twin>,
     writes: Atomic<u64>,
@@ -43,16 +109,15 @@ struct Records {
     retries: Atomic<u64>,
 }
 
-/// Makes the load.
-pub(super) fn new(writers: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
-    let records = Arc::pin_init(
+fn make<L: Holds + 'static>(
+    plan: &Plan,
+    record: impl PinInit<Counted<L>, Error>,
+) -> Result<Arc<dyn Load>> {
+    let records: Arc<Records<L>> = Arc::pin_init(
         try_pin_init!(Records {
-            record <- Counted::new(
-                c"record/seqlock",
-                new_seqlock!(record(0), "childkernel_record")
-            ),
-            writers,
-            twin,
+            record <- record,
+            writers: plan.writers,
+            twin: plan.twin,
             writes: Atomic::new(0),
             reads: Atomic::new(0),
             retries: Atomic::new(0),
@@ -62,13 +127,38 @@ pub(super) fn new(writers: usize, twin: Option<Twin>) -> Result<Arc<dyn Load>> {
     Ok(records)
 }
 
-impl Records {
+macro_rules! under {
+    ($($name:ident: $lock:ty = $new:expr;)*) => {
+        $(
+            pub(super) fn $name(plan: &Plan) -> Result<Arc<dyn Load>> {
+                let name = kernel::c_str!(concat!("record/", stringify!($name)));
+                make(plan, Counted::<$lock>::new(name, $new))
+            }
+        )*
+    };
+}
+
+under! {
+    seqlock: SeqLock<Record> = new_seqlock!(record(0), "childkernel_record_seqlock");
+    spinlock: SpinLock<Record> = new_spinlock!(record(0), "childkernel_record_spinlock");
+    mutex: Mutex<Record> = new_mutex!(record(0), "childkernel_record_mutex");
+    rwlock: RwLock<Record> = new_rwlock!(record(0), "childkernel_record_rwlock");
+    rwsem: RwSemaphore<Record> = new_rwsem!(record(0), "childkernel_record_rwsem");
+    percpu_rwsem: PerCpuRwSemaphore<Record> =
+        new_percpu_rwsem!(record(0), "childkernel_record_percpu");
+}
+
+impl<L: Holds> Records<L> {
     fn write(&self, worker: &mut Worker<'_, '_>) {
         while !worker.done() {
             let mut guard = self.record.lock();
-            let n = guard.load().first().copied().unwrap_or(0).wrapping_add(1);
+            let n = L::load(&guard)
+                .first()
+                .copied()
+                .unwrap_or(0)
+                .wrapping_add(1);
             worker.hold();
-            guard.store(record(n));
+            L::store(&mut guard, record(n));
             drop(guard);
             if self.twin.is_some() {
                 // As slow as its readers, so as not to end long before them.
@@ -83,13 +173,12 @@ impl Records {
     }
 
     /// One attempt to read: `None` if a writer was in the way.
-    fn try_read(&self, worker: &Worker<'_, '_>) -> Option<[u64; WORDS]> {
-        #[cfg(CONFIG_CHILDKERNEL_TWINS)]
+    fn try_read(&self, worker: &Worker<'_, '_>) -> Option<Record> {
+        let record = self.record.inner();
         if self.twin == Some(Twin::NoRetry) {
-            return Some(self.record.inner().read_torn(|| worker.widen()));
+            return record.read_torn(|| worker.widen());
         }
-        let _ = worker;
-        self.record.inner().try_read(1)
+        record.try_read(|| worker.hold())
     }
 
     fn read(&self, worker: &mut Worker<'_, '_>) {
@@ -114,7 +203,7 @@ impl Records {
     }
 }
 
-impl Load for Records {
+impl<L: Holds> Load for Records<L> {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
         if worker.index < self.writers {
             self.write(worker);
@@ -126,7 +215,8 @@ impl Load for Records {
 
     /// All writes are in the record: writers exclude each other.
     fn finish(&self) -> u64 {
-        u64::from(number(&self.record.inner().read()) != Some(self.writes.load(Relaxed)))
+        let last = L::load(&self.record.inner().acquire());
+        u64::from(number(&last) != Some(self.writes.load(Relaxed)))
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 //! A child kernel that writes a line about each load to the log, every so often.
 #![deny(unsafe_code)]
 
-use super::config::Kind;
+use super::kind::KINDS;
 use crate::child::{self, Builder, Handle, State};
 use kernel::{prelude::*, ThisModule};
 
@@ -28,17 +28,17 @@ pub(super) fn spawn(module: &'static ThisModule, seconds: u32) -> Result<Handle>
 fn log_totals() -> Result<bool> {
     let children = child::list()?;
     let mut any = false;
-    for kind in Kind::ALL {
+    for kind in KINDS {
         let mut ops = 0u64;
         let mut violations = 0u64;
         let mut running = false;
-        for child in children.iter().filter(|c| c.workload() == kind.label()) {
+        for child in children.iter().filter(|c| c.workload() == kind.name()) {
             ops = ops.wrapping_add(child.ops());
             violations = violations.wrapping_add(child.violations());
             running |= child.state() == State::Running;
         }
         if running {
-            pr_info!("{}: {ops} ops, {violations} violations\n", kind.label());
+            pr_info!("{}: {ops} ops, {violations} violations\n", kind.name());
         }
         any |= running;
     }
