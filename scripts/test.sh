@@ -46,6 +46,9 @@ for variant in module test; do
 	step "build outsider for $LANE ($variant)" "$outside/$variant" build_outsider "$variant"
 done
 
+# What else the tests load is built like any external module.
+"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/sync_test" test
+
 rm -rf --one-file-system "$results"
 mkdir -p "$results"
 status=0

@@ -10,7 +10,7 @@
 # On one CPU, which leaves the other to those who look.
 names_of_threads() {
 	local name
-	load workload=all primitive=all children=4 cpus=0
+	load workload=all children=4 cpus=0
 	find_threads
 	snapshot
 	unload childkernel
@@ -29,7 +29,7 @@ names_of_threads() {
 }
 
 states() {
-	load workload=counter primitive=all seconds=1
+	load workload=counter primitive=spinlock,mutex,atomic seconds=1
 	json 'all(c["generation"] == 1 and c["error"] == 0 for c in children)' \
 		'all(c["state"] in ("running", "stopped") for c in children)'
 	wait_ended
@@ -55,7 +55,7 @@ running_until_unload() {
 
 ids() {
 	local last=0 first _
-	load workload=all primitive=all cpus=0
+	load workload=all cpus=0
 	json '[c["id"] for c in children] == list(range(1, len(children) + 1))'
 	last=$(value 'children[-1]["id"]')
 	for _ in 1 2 3; do

@@ -66,7 +66,7 @@ says() {
 }
 
 beside_a_load() {
-	load workload=all primitive=all cpus=0
+	load workload=all cpus=0
 	hello
 	sleep 0.5
 	json '{c["owner"] for c in children} == {"childkernel", "hello_child"}' 'len(locks) == 5'

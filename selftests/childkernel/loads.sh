@@ -102,7 +102,7 @@ bound() {
 # Everything together, until unload, with a line in the log each second.
 all_until_unload() {
 	local label line text _
-	load workload=all primitive=all stat_interval=1 hold_ns=2000 think_ns=1000
+	load workload=all stat_interval=1 hold_ns=2000 think_ns=1000
 	# Two lines of each load, or the test has waited long enough.
 	for _ in {1..15}; do
 		sleep 2.5
@@ -128,14 +128,14 @@ all_until_unload() {
 
 # More children than CPUs, all loads at once.
 many_children() {
-	load workload=all primitive=all children=6 seconds=1
+	load workload=all children=6 seconds=1
 	wait_ended
 	sound "${LABELS[*]}" 'len(children) == 36' '{c["cpu"] for c in children} == set(range(cpus))'
 }
 
 # All on one CPU, where a child that waits for another must let it run.
 one_cpu() {
-	load workload=all primitive=all children=2 cpus="$1" seconds=1
+	load workload=all children=2 cpus="$1" seconds=1
 	look
 	bound
 	wait_ended
@@ -146,7 +146,7 @@ one_cpu() {
 split() {
 	local writers=$2 n=$(($1 + $2)) record list of_record of_list
 	shift 2
-	load workload=all primitive=all seconds=1 "$@"
+	load workload=all seconds=1 "$@"
 	wait_ended
 	judge "all(c['ops'] > 0 and c['violations'] == 0 for c in children)"
 	check_success "${LABELS[@]}"

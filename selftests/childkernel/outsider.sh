@@ -84,7 +84,7 @@ goes() {
 }
 
 beside_a_load() {
-	load workload=all primitive=all cpus=0
+	load workload=all cpus=0
 	insert "$OUTSIDER" || fail "insmod outsider: $ERROR"
 	! log | grep -q '^outsider: not ok' || fail "$(log | grep '^outsider: not ok')"
 	unload outsider

@@ -96,7 +96,7 @@ GOOD=(
 	"workload=counter children=1 hold_ns=1000000 think_ns=1000000"
 	"workload=counter children=16 think_ns=100000"
 	"workload=handshake children=2 cpus=0"
-	"workload=all primitive=all cpus=0-$(($(nproc) - 1))"
+	"workload=counter primitive=all cpus=0-$(($(nproc) - 1))"
 	"workload=all primitive=mutex"
 	"workload=record seconds=86400 stat_interval=86400"
 )
@@ -133,11 +133,13 @@ try "refused: workload" refused \
 	"$loads|workload=counter,record" \
 	"$loads|workload=COUNTER"
 try "refused: primitive" refused \
-	"valid are none without a workload|primitive=spinlock" \
-	"valid are spinlock, mutex, atomic, all|workload=counter primitive=foo" \
-	"valid are .*seqlock|workload=record primitive=mutex" \
-	"valid are .*rculist|workload=list primitive=seqlock" \
-	"valid are .*completion|workload=handshake primitive=spinlock" \
+	"valid are none without a workload, |primitive=spinlock" \
+	"valid are spinlock, .*, mutex, .*, atomic, all, |workload=counter primitive=foo" \
+	"valid are spinlock, .*, all, |workload=counter primitive=mutex,,atomic" \
+	"valid are spinlock, .*, all, |workload=counter primitive=mutex,seqlok" \
+	"valid are seqlock, spinlock, mutex, rwlock, rwsem, percpu_rwsem, all, |workload=record primitive=semaphore" \
+	"valid are rculist, all, |workload=list primitive=seqlock" \
+	"valid are completion, semaphore, all, |workload=handshake primitive=spinlock" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"
 try "refused: children of handshake" refused \
 	"valid for handshake are even numbers|workload=handshake children=3" \

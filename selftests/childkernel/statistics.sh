@@ -24,7 +24,7 @@ files() {
 # Every acquisition of a lock is one operation of one child, and counted.
 ZERO='{"count": 0, "p50": 0, "p99": 0, "max": 0}'
 acquisitions() {
-	load workload=counter primitive=all seconds=1 stats="$1"
+	load workload=counter primitive=spinlock,mutex,atomic seconds=1 stats="$1"
 	wait_ended
 	judge 'len(locks) == 2' "$SUMS" \
 		'all(l["kind"] == l["name"].split("/")[1] for l in locks)' \
@@ -35,7 +35,7 @@ acquisitions() {
 # The log, and each lock, say the same as the children.
 all_loads() {
 	local label ops line
-	load workload=all primitive=all seconds=1
+	load workload=all seconds=1
 	wait_ended
 	check_success "${LABELS[@]}"
 	while read -r label _ ops; do
@@ -67,7 +67,7 @@ summary() {
 }
 
 off() {
-	load workload=all primitive=all seconds=1 stats=off
+	load workload=all seconds=1 stats=off
 	wait_ended
 	judge 'ops > 0' 'len(locks) == 4' 'all(c["ops"] > 0 for c in children)' \
 		'all(l["acquisitions"] == l["contended"] == 0 for l in locks)' \
@@ -88,7 +88,7 @@ contention() {
 
 # One child alone has nobody to wait for.
 no_contention() {
-	load workload=counter primitive=all children=1 seconds=1
+	load workload=counter primitive=spinlock,mutex,atomic children=1 seconds=1
 	wait_ended
 	judge 'all(l["contended"] == 0 and l["sites"] == [] for l in locks)' "$SAMPLED"
 }
@@ -115,7 +115,7 @@ stop_readers() {
 # Children and locks of another module come and go while they are shown.
 reading_while_they_come_and_go() {
 	local _
-	load workload=all primitive=all cpus=0
+	load workload=all cpus=0
 	start_readers
 	for _ in {1..6}; do
 		insert "$HELLO" || fail "insmod hello_child: $ERROR"

@@ -22,14 +22,14 @@ midway() {
 
 # Long before it would end by itself.
 before_its_time() {
-	load workload=all primitive=all seconds=3600 stat_interval=3600
+	load workload=all seconds=3600 stat_interval=3600
 	sleep 0.5
 	unload childkernel
 	check_success "${LABELS[@]}"
 }
 
 after_its_end() {
-	load workload=all primitive=all seconds=1
+	load workload=all seconds=1
 	wait_ended
 	check_success "${LABELS[@]}"
 	mark
@@ -39,7 +39,7 @@ after_its_end() {
 
 # At the moment at which it ends.
 at_its_end() {
-	load workload=all primitive=all seconds=1
+	load workload=all seconds=1
 	sleep 0.9
 	unload childkernel
 	check_success "${LABELS[@]}"
@@ -47,7 +47,7 @@ at_its_end() {
 
 # In the middle of long critical sections and long pauses.
 long_sections() {
-	load workload=all primitive=all hold_ns=1000000 think_ns=1000000 children=4
+	load workload=all hold_ns=1000000 think_ns=1000000 children=4
 	sleep 0.5
 	unload childkernel
 	check_success "${LABELS[@]}"
@@ -56,7 +56,7 @@ long_sections() {
 memory_flat() {
 	local n
 	for n in {1..8}; do
-		load workload=all primitive=all cpus=0
+		load workload=all cpus=0
 		unload childkernel
 		[ "$n" -ne 3 ] || remember_memory
 		[ "$FAULTS" -eq 0 ] || return

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks that sleep.
+
+use super::{a_while, eventually, is_done, spawn, stop_gives, Case, HOUR_MS};
+use childkernel::{
+    child::Context,
+    new_percpu_rwsem, new_rwsem, new_semaphore,
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        new_mutex, Mutex, MutexExt, PerCpuRwSemaphore, RwSemaphore, Semaphore,
+    },
+};
+use kernel::{
+    impl_has_hr_timer,
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+    time::{
+        hrtimer::{
+            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
+            RelativeMode,
+        },
+        Delta, Instant, Monotonic,
+    },
+    ThisModule,
+};
+
+pub(super) const CASES: &[Case] = &[
+    ("mutex_stop", mutex_stop),
+    ("mutex_killable", mutex_killable),
+    ("semaphore_admits_n", semaphore_admits_n),
+    ("semaphore_try", semaphore_try),
+    ("semaphore_timeout", semaphore_timeout),
+    ("semaphore_stop", semaphore_stop),
+    ("semaphore_up_from_interrupt", semaphore_up_from_interrupt),
+    ("rwsem_shares", rwsem_shares),
+    ("rwsem_downgrade", rwsem_downgrade),
+    ("rwsem_stop", rwsem_stop),
+    ("percpu_rwsem_shares", percpu_rwsem_shares),
+];
+
+/// A child that waits interruptibly is ended by a stop; the mutex is whole afterwards.
+fn mutex_stop(module: &'static ThisModule) -> Result {
+    let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
+    ensure!(mutex.lock_interruptible().is_ok());
+    let held = mutex.lock();
+    let other = mutex.clone();
+    let waiter = spawn(module, c"waiter", move |_| {
+        *other.lock_interruptible()? += 1;
+        Ok(())
+    })?;
+    let ended = stop_gives(&waiter, EINTR);
+    drop(held);
+    ensure!(ended);
+    ensure!(*mutex.lock() == 0);
+    Ok(())
+}
+
+/// A killable wait in a kernel thread ends when the mutex is free.
+fn mutex_killable(module: &'static ThisModule) -> Result {
+    let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
+    let held = mutex.lock();
+    let other = mutex.clone();
+    let waiter = spawn(module, c"waiter", move |_| {
+        *other.lock_killable()? += 1;
+        Ok(())
+    })?;
+    a_while();
+    let before = *held;
+    drop(held);
+    ensure!(is_done(&waiter));
+    ensure!(before == 0 && *mutex.lock() == 1);
+    Ok(())
+}
+
+fn semaphore(permits: u32) -> Result<Arc<Semaphore>> {
+    Arc::pin_init(new_semaphore!(permits, "test_semaphore"), GFP_KERNEL)
+}
+
+/// Three of six are inside at once, and never a fourth.
+fn semaphore_admits_n(module: &'static ThisModule) -> Result {
+    struct Room {
+        sem: Arc<Semaphore>,
+        inside: Atomic<u32>,
+        most: Atomic<u32>,
+    }
+    let room = Arc::new(
+        Room {
+            sem: semaphore(3)?,
+            inside: Atomic::new(0),
+            most: Atomic::new(0),
+        },
+        GFP_KERNEL,
+    )?;
+    let mut children = KVec::new();
+    for _ in 0..6 {
+        let room = room.clone();
+        let child = spawn(module, c"guest", move |ctx| {
+            for _ in 0..20 {
+                let permit = room.sem.down_interruptible()?;
+                let now = room.inside.fetch_add(1, Relaxed) + 1;
+                if now > room.most.load(Relaxed) {
+                    room.most.store(now, Relaxed);
+                }
+                ctx.sleep(2);
+                room.inside.fetch_sub(1, Relaxed);
+                drop(permit);
+            }
+            Ok(())
+        })?;
+        children.push(child, GFP_KERNEL)?;
+    }
+    for child in &children {
+        ensure!(is_done(child));
+    }
+    ensure!(room.most.load(Relaxed) == 3);
+    ensure!(room.inside.load(Relaxed) == 0);
+    Ok(())
+}
+
+fn semaphore_try(_: &'static ThisModule) -> Result {
+    let sem = semaphore(1)?;
+    let permit = sem.try_down().ok_or(EINVAL)?;
+    ensure!(sem.try_down().is_none());
+    drop(permit);
+    // As a count: nothing is given back by itself.
+    sem.try_down().ok_or(EINVAL)?.keep();
+    ensure!(sem.try_down().is_none());
+    sem.up();
+    sem.up();
+    let (a, b) = (sem.try_down(), sem.try_down());
+    ensure!(a.is_some() && b.is_some());
+    ensure!(sem.try_down().is_none());
+    Ok(())
+}
+
+fn semaphore_timeout(_: &'static ThisModule) -> Result {
+    let sem = semaphore(1)?;
+    drop(sem.down_timeout(Context::jiffies(HOUR_MS))?);
+    let permit = sem.down();
+    let began = Instant::<Monotonic>::now();
+    let error = sem.down_timeout(Context::jiffies(30)).err();
+    let took = began.elapsed();
+    drop(permit);
+    ensure!(error == Some(ETIME));
+    // Not early: a jiffy less may be, as the first is a part of one.
+    ensure!(took.as_millis() >= 25);
+    ensure!(sem.try_down().is_some());
+    Ok(())
+}
+
+fn semaphore_stop(module: &'static ThisModule) -> Result {
+    let sem = semaphore(0)?;
+    let other = sem.clone();
+    let waiter = spawn(module, c"waiter", move |_| {
+        other.down_interruptible()?.keep();
+        Ok(())
+    })?;
+    ensure!(stop_gives(&waiter, EINTR));
+    sem.up();
+    ensure!(sem.try_down().is_some());
+    Ok(())
+}
+
+#[pin_data]
+struct Upper {
+    #[pin]
+    timer: HrTimer<Self>,
+    sem: Arc<Semaphore>,
+}
+
+impl HrTimerCallback for Upper {
+    type Pointer<'a> = Arc<Self>;
+
+    fn run(this: ArcBorrow<'_, Self>, _: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
+        this.sem.up();
+        HrTimerRestart::NoRestart
+    }
+}
+
+impl_has_hr_timer! {
+    impl HasHrTimer<Self> for Upper {
+        mode: RelativeMode<Monotonic>, field: self.timer
+    }
+}
+
+fn semaphore_up_from_interrupt(_: &'static ThisModule) -> Result {
+    let sem = semaphore(0)?;
+    let theirs = sem.clone();
+    let upper = Arc::pin_init(
+        pin_init!(Upper {
+            timer <- HrTimer::new(),
+            sem: theirs,
+        }),
+        GFP_KERNEL,
+    )?;
+    ensure!(sem.try_down().is_none());
+    let handle = upper.start(Delta::from_millis(10));
+    let got = sem.down_timeout(Context::jiffies(20_000)).map(drop);
+    drop(handle);
+    ensure!(got.is_ok());
+    Ok(())
+}
+
+fn rwsem() -> Result<Arc<RwSemaphore<u64>>> {
+    Arc::pin_init(new_rwsem!(0, "test_rwsem"), GFP_KERNEL)
+}
+
+/// Readers are inside together, writers alone.
+fn rwsem_shares(module: &'static ThisModule) -> Result {
+    let sem = rwsem()?;
+    let seen = Arc::new(Atomic::<u64>::new(u64::MAX), GFP_KERNEL)?;
+    let reading = sem.read();
+    let (other, flag) = (sem.clone(), seen.clone());
+    let reader = spawn(module, c"reader", move |_| {
+        flag.store(*other.read_interruptible()?, Release);
+        Ok(())
+    })?;
+    // It gets in though this one reads.
+    let together = is_done(&reader) && seen.load(Acquire) == 0;
+    let tries = sem.try_read().is_some() && sem.try_write().is_none();
+    let other = sem.clone();
+    let writer = spawn(module, c"writer", move |_| {
+        *other.write_killable()? += 1;
+        Ok(())
+    })?;
+    a_while();
+    let kept_out = *reading == 0;
+    drop(reading);
+    ensure!(together && tries && kept_out);
+    ensure!(is_done(&writer));
+
+    let mut writing = sem.write();
+    let alone = sem.try_read().is_none() && sem.try_write().is_none();
+    *writing += 1;
+    drop(writing);
+    ensure!(alone);
+    ensure!(*sem.read_killable()? == 2);
+    ensure!(sem.try_write().is_some());
+    Ok(())
+}
+
+/// From writing to reading: readers come in at once, a writer that waits does not.
+fn rwsem_downgrade(module: &'static ThisModule) -> Result {
+    let sem = rwsem()?;
+    let mut writing = sem.write();
+    *writing = 1;
+
+    let (other, seen) = (sem.clone(), Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?);
+    let flag = seen.clone();
+    let reader = spawn(module, c"reader", move |_| {
+        flag.store(*other.read(), Release);
+        Ok(())
+    })?;
+    a_while();
+    let kept_out = seen.load(Acquire) == 0;
+    let other = sem.clone();
+    let writer = spawn(module, c"writer", move |_| {
+        *other.write() = 2;
+        Ok(())
+    })?;
+    a_while();
+    let reading = writing.downgrade();
+    let came_in = eventually(|| seen.load(Acquire) == 1);
+    a_while();
+    let value = *reading;
+    drop(reading);
+    ensure!(kept_out && came_in && value == 1);
+    ensure!(is_done(&reader) && is_done(&writer));
+    ensure!(*sem.read() == 2);
+    Ok(())
+}
+
+fn rwsem_stop(module: &'static ThisModule) -> Result {
+    let sem = rwsem()?;
+    let writing = sem.write();
+    let other = sem.clone();
+    let reader = spawn(module, c"reader", move |_| {
+        let _ = *other.read_interruptible()?;
+        Ok(())
+    })?;
+    let ended = stop_gives(&reader, EINTR);
+    drop(writing);
+    ensure!(ended);
+    ensure!(sem.try_write().is_some());
+    Ok(())
+}
+
+fn percpu_rwsem_shares(module: &'static ThisModule) -> Result {
+    let sem: Arc<PerCpuRwSemaphore<u64>> =
+        Arc::pin_init(new_percpu_rwsem!(0, "test_percpu_rwsem"), GFP_KERNEL)?;
+    let reading = sem.read();
+    let second = sem.try_read().is_some();
+    let other = sem.clone();
+    let writer = spawn(module, c"writer", move |_| {
+        *other.write() += 1;
+        Ok(())
+    })?;
+    a_while();
+    let before = *reading;
+    drop(reading);
+    ensure!(second && before == 0);
+    ensure!(is_done(&writer));
+
+    let mut writing = sem.write();
+    *writing += 1;
+    let out = sem.try_read().is_none();
+    drop(writing);
+    ensure!(out);
+    ensure!(*sem.read() == 2);
+    Ok(())
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks that spin.
+
+use super::{eventually, is_done, spawn, Case};
+use childkernel::{
+    new_raw_spinlock, new_rwlock, new_spinlock_bh,
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        lock::{Backend, Lock},
+        new_spinlock, new_spinlock_irq,
+        rwlock::{RwLockIn, Variant},
+        RawSpinLock, ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, SpinLock, SpinLockBh,
+        SpinLockIrq,
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{delay::udelay, Delta},
+    ThisModule,
+};
+
+pub(super) const CASES: &[Case] = &[
+    ("spinlock_try", |_| {
+        try_fails(Arc::<SpinLock<u64>>::pin_init(
+            new_spinlock!(0, "test_spin"),
+            GFP_KERNEL,
+        )?)
+    }),
+    ("spinlock_irq_try", |_| {
+        try_fails(Arc::<SpinLockIrq<u64>>::pin_init(
+            new_spinlock_irq!(0, "test_spin_irq"),
+            GFP_KERNEL,
+        )?)
+    }),
+    ("spinlock_bh_try", |_| {
+        try_fails(Arc::<SpinLockBh<u64>>::pin_init(
+            new_spinlock_bh!(0, "test_spin_bh"),
+            GFP_KERNEL,
+        )?)
+    }),
+    ("raw_spinlock_try", |_| {
+        try_fails(Arc::<RawSpinLock<u64>>::pin_init(
+            new_raw_spinlock!(0, "test_raw"),
+            GFP_KERNEL,
+        )?)
+    }),
+    ("rwlock_shares", |module| {
+        shares(
+            module,
+            Arc::<RwLock<u64>>::pin_init(new_rwlock!(0, "test_rw"), GFP_KERNEL)?,
+        )
+    }),
+    ("rwlock_bh_shares", |module| {
+        shares(
+            module,
+            Arc::<RwLockBh<u64>>::pin_init(new_rwlock!(0, "test_rw_bh"), GFP_KERNEL)?,
+        )
+    }),
+    ("rwlock_irq_shares", |module| {
+        shares(
+            module,
+            Arc::<RwLockIrq<u64>>::pin_init(new_rwlock!(0, "test_rw_irq"), GFP_KERNEL)?,
+        )
+    }),
+    ("resilient_self_deadlock", resilient_self_deadlock),
+    ("resilient_dead_holder", resilient_dead_holder),
+];
+
+/// A lock that is held is not taken by trying, and is whole afterwards.
+fn try_fails<B: Backend>(lock: Arc<Lock<u64, B>>) -> Result {
+    let mut guard = lock.lock();
+    *guard += 1;
+    let failed = lock.try_lock().is_none();
+    drop(guard);
+    ensure!(failed);
+    ensure!(lock.try_lock().map(|guard| *guard) == Some(1));
+    ensure!(*lock.lock() == 1);
+    Ok(())
+}
+
+/// Two readers are inside at the same time; a writer keeps both out.
+fn shares<V: Variant + 'static>(
+    module: &'static ThisModule,
+    lock: Arc<RwLockIn<u64, V>>,
+) -> Result {
+    let inside = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
+
+    let (other, count) = (lock.clone(), inside.clone());
+    let reader = spawn(module, c"reader", move |ctx| {
+        while !ctx.should_stop() {
+            let guard = other.read();
+            count.store(1, Release);
+            // Long enough to be met by the one below, short enough for interrupts to be off.
+            udelay(Delta::from_micros(200));
+            count.store(0, Release);
+            drop(guard);
+            udelay(Delta::from_micros(20));
+        }
+        Ok(())
+    })?;
+    let met = eventually(|| {
+        let guard = lock.read();
+        let met = (0..400).any(|_| {
+            udelay(Delta::from_micros(1));
+            inside.load(Acquire) == 1
+        });
+        drop(guard);
+        met
+    });
+    // While this one writes nobody else is inside.
+    let mut alone = true;
+    for _ in 0..200 {
+        let mut guard = lock.write();
+        *guard += 1;
+        udelay(Delta::from_micros(5));
+        alone &= inside.load(Acquire) == 0;
+        drop(guard);
+    }
+    reader.stop();
+    ensure!(met);
+    ensure!(alone);
+    ensure!(*lock.read() == 200);
+
+    let reading = lock.read();
+    let second = lock.try_read().is_some();
+    let writer = lock.try_write().is_none();
+    drop(reading);
+    ensure!(second && writer);
+    ensure!(lock.try_write().is_some());
+    Ok(())
+}
+
+fn resilient_self_deadlock(_: &'static ThisModule) -> Result {
+    let lock = KBox::pin_init(ResilientSpinLock::new(1u64), GFP_KERNEL)?;
+    let held = lock.lock()?;
+    let again = lock.lock().err();
+    drop(held);
+    ensure!(again == Some(EDEADLK));
+    ensure!(*lock.lock()? == 1);
+    Ok(())
+}
+
+/// Who waits for a holder that does not let go is told so, and the lock is whole afterwards.
+fn resilient_dead_holder(module: &'static ThisModule) -> Result {
+    let lock = Arc::pin_init(ResilientSpinLock::new(0u64), GFP_KERNEL)?;
+    let held = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
+
+    let (other, flag) = (lock.clone(), held.clone());
+    let holder = spawn(module, c"holder", move |_| {
+        let mut guard = other.lock()?;
+        *guard += 1;
+        flag.store(1, Release);
+        // Until the other one has given up, 2 s at most.
+        for _ in 0..2000 {
+            if flag.load(Relaxed) == 2 {
+                break;
+            }
+            udelay(Delta::from_millis(1));
+        }
+        Ok(())
+    })?;
+    ensure!(eventually(|| held.load(Acquire) == 1));
+    let waited = lock.lock().err();
+    held.store(2, Release);
+    ensure!(waited == Some(ETIMEDOUT));
+    ensure!(is_done(&holder));
+    ensure!(*lock.lock()? == 1);
+    Ok(())
+}
