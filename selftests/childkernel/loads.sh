@@ -79,15 +79,16 @@ for_seconds() {
 # while they run, without starting any program.
 declare -A ALLOWED
 look() {
-	local name key value
+	local name text
 	snapshot
 	find_threads
 	ALLOWED=()
 	for name in "${!PID[@]}"; do
 		[[ ${PID[$name]} =~ ^[0-9]+$ ]] || continue
-		while read -r key value; do
-			[ "$key" != Cpus_allowed_list: ] || ALLOWED[$name]=$value
-		done <"/proc/${PID[$name]}/status"
+		# At once: line by line it would change in between.
+		text=$(<"/proc/${PID[$name]}/status")
+		[[ ! $text =~ Cpus_allowed_list:[[:space:]]+([0-9,-]+) ]] ||
+			ALLOWED[$name]=${BASH_REMATCH[1]}
 	done
 }
 
