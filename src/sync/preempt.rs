@@ -108,15 +108,3 @@ pub fn preempt_count() -> u32 {
     // SAFETY: May be called anywhere.
     unsafe { crate::ffi::childkernel_preempt_count() }
 }
-
-/// A context in which this thread stays on its CPU.
-pub trait Pinned: private::Sealed {}
-
-impl Pinned for PreemptDisabled {}
-impl Pinned for LocalInterruptDisabled {}
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for super::PreemptDisabled {}
-    impl Sealed for super::LocalInterruptDisabled {}
-}
