@@ -87,18 +87,30 @@ finish() {
 # that is wrong. Whatever it did, the log must be free of splats afterwards,
 # all modules must go, and they must leave nothing behind.
 try() {
-	local name=$1
-	shift
 	FAULTS=0
 	mark
-	"$@"
+	"${@:2}"
 	unload_all
 	check_nothing_left
 	check_log
+	result "$1"
+}
+
+# try_keep NAME FUNCTION [ARG...]: the same, but leaves modules to tests to come.
+try_keep() {
+	FAULTS=0
+	mark
+	"${@:2}"
+	check_log
+	result "$1"
+}
+
+# result NAME: passed if nothing was wrong.
+result() {
 	if [ "$FAULTS" -eq 0 ]; then
-		ktap_test_pass "$name"
+		ktap_test_pass "$1"
 	else
-		ktap_test_fail "$name"
+		ktap_test_fail "$1"
 		diag "the log of it ends with:"
 		log | tail -n 40 | sed 's/^/#   /'
 	fi
@@ -215,7 +227,7 @@ unload() {
 # Everything of ours, dependants first.
 unload_all() {
 	local module
-	for module in outsider hello_child childkernel; do
+	for module in sync_test outsider hello_child childkernel; do
 		! is_loaded "$module" || unload "$module"
 	done
 	! is_loaded childkernel
@@ -252,7 +264,7 @@ check_nothing_left() {
 	done
 	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
 	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
-	for module in childkernel hello_child outsider; do
+	for module in childkernel hello_child outsider sync_test; do
 		! is_loaded $module || fail "$module is left"
 	done
 }

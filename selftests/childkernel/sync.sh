@@ -8,36 +8,24 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# What it must say at init, no matter in which order.
-CASES=(
-	preempt_nests irq_any_order bh_any_order bh_inside_irq lock_irq_any_order
-	lock_bh_any_order spinlock_try spinlock_irq_try spinlock_bh_try raw_spinlock_try
-	rwlock_shares rwlock_bh_shares rwlock_irq_shares resilient_self_deadlock
-	resilient_dead_holder mutex_stop mutex_killable semaphore_admits_n semaphore_try
-	semaphore_timeout semaphore_stop semaphore_up_from_interrupt rwsem_shares
-	rwsem_downgrade rwsem_stop percpu_rwsem_shares
-)
+RUN=$DEBUGFS/../childkernel_sync_test/run
 
-init() {
+# An unknown case is refused, and the module is there for those below.
+no_case() {
 	load
 	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
-	log >"$TMP/init"
-	unload sync_test
-	# A case that is not in the list above is one that this script would miss.
-	local name
-	while read -r name; do
-		[[ " ${CASES[*]} " == *" $name "* ]] || fail "unknown case: $name"
-	done < <(sed -nE 's/^sync_test: (not )?ok ([a-z_]+).*/\2/p' "$TMP/init")
+	! echo none 2>/dev/null >"$RUN" || fail "it is taken"
 }
 
-# said CASE: reports what it said of it.
-said() {
-	if grep -q "^sync_test: ok $1\$" "$TMP/init"; then
-		ktap_test_pass "$1"
-	else
-		diag "$(grep -B 3 "^sync_test: not ok $1 " "$TMP/init" || echo "it said nothing")"
-		ktap_test_fail "$1"
-	fi
+# run_case NAME: what the module checks, in the task that writes.
+run_case() {
+	echo "$1" >"$RUN" || fail "it is not so"
+}
+
+# What is left behind is all that has to go: no thread, no memory, no file.
+goes() {
+	unload sync_test
+	unload childkernel
 }
 
 # with_all LOAD N: it runs with each of its N primitives, all at once, and each
@@ -52,16 +40,18 @@ with_all() {
 }
 
 SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
-begin $((4 + ${#CASES[@]}))
+CASES=()
+[ ! -e "$SYNC_TEST" ] || mapfile -t CASES < <(modinfo -F case "$SYNC_TEST")
+begin $((5 + ${#CASES[@]}))
 if [ -e "$SYNC_TEST" ]; then
-	try "all cases are known" init
+	try_keep "an unknown case is refused" no_case
 	for case in "${CASES[@]}"; do
-		said "$case"
+		try_keep "$case" run_case "$case"
 	done
+	try "all cases leave nothing behind" goes
 else
-	for case in "all cases are known" "${CASES[@]}"; do
-		try_skip "$case" "CK_EXTERN_DIR has no sync_test/sync_test.ko"
-	done
+	try_skip "the cases" "CK_EXTERN_DIR has no sync_test/sync_test.ko"
+	try_skip "they leave nothing behind" "nor have they run"
 fi
 try "counter with every primitive" with_all counter 15
 try "record with every primitive" with_all record 6

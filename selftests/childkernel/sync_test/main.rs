@@ -2,13 +2,18 @@
 
 //! What each synchronization primitive promises, and what must not happen.
 //!
-//! Each case writes `ok NAME` or `not ok NAME` to the log; `sync.sh` knows the names.
+//! A case is run by writing its name to `childkernel_sync_test/run` in debugfs, by the task that
+//! writes: an error of the write is that of the case, and the log says what was not so. The names
+//! stand in the module's information, as `case=NAME`. Where KUnit is built in, the cases are its
+//! suites as well.
 
 use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
+    debugfs::{Dir, File},
     prelude::*,
     time::{delay::fsleep, Delta},
-    ThisModule,
+    uaccess::UserSliceReader,
+    ModuleMetadata, ThisModule,
 };
 
 /// Ends a case that finds something untrue, saying what and where.
@@ -21,9 +26,42 @@ macro_rules! ensure {
     };
 }
 
+/// Makes functions of this file cases: for debugfs, for the module's information, for KUnit.
+macro_rules! cases {
+    ($suite:ident: $($case:ident),* $(,)?) => {
+        pub(super) const CASES: &[crate::Case] = &[$((stringify!($case), $case)),*];
+
+        $(
+            const _: () = {
+                const TEXT: &str = concat!("case=", stringify!($case), "\0");
+
+                #[link_section = ".modinfo"]
+                #[used(compiler)]
+                static INFO: [u8; TEXT.len()] = match TEXT.as_bytes().first_chunk() {
+                    Some(text) => *text,
+                    None => [0; TEXT.len()],
+                };
+            };
+        )*
+
+        #[kunit_tests($suite)]
+        mod kunit {
+            $(
+                #[test]
+                fn $case() -> kernel::error::Result {
+                    super::$case()
+                }
+            )*
+        }
+    };
+}
+
 mod sleeping;
 mod spinning;
 mod tokens;
+
+/// All there are.
+static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
 
 module! {
     type: SyncTest,
@@ -32,6 +70,8 @@ module! {
     description: "Cases for the synchronization primitives of childkernel",
     license: "GPL",
 }
+
+static MODULE: ThisModule = <SyncTest as ModuleMetadata>::THIS_MODULE;
 
 /// Waits with this limit are to end for another reason.
 const HOUR_MS: u32 = 3_600_000;
@@ -53,11 +93,11 @@ fn a_while() {
 }
 
 /// Spawns a child of one thread.
-fn spawn<F>(module: &'static ThisModule, name: &CStr, body: F) -> Result<Handle>
+fn spawn<F>(name: &CStr, body: F) -> Result<Handle>
 where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
-    Builder::new(module, name).spawn(body)
+    Builder::new(&MODULE, name).spawn(body)
 }
 
 /// Whether the child has ended, without an error.
@@ -73,20 +113,32 @@ fn stop_gives(child: &Handle, error: Error) -> bool {
     waited && child.record().error() == Some(error)
 }
 
-type Case = (&'static str, fn(&'static ThisModule) -> Result);
+type Case = (&'static str, fn() -> Result);
 
-struct SyncTest;
+/// Runs the case whose name is written.
+fn run(_: &(), input: &mut UserSliceReader) -> Result {
+    let mut name = [0; 64];
+    let name = name.get_mut(..input.len()).ok_or(EINVAL)?;
+    input.read_slice(name)?;
+    let name = core::str::from_utf8(name).map_err(|_| EINVAL)?.trim();
+    let all = CASES.iter().copied().flatten();
+    let (_, case) = all.into_iter().find(|c| c.0 == name).ok_or(ENOENT)?;
+    case()
+}
 
-impl kernel::Module for SyncTest {
-    fn init(module: &'static ThisModule) -> Result<Self> {
-        for cases in [tokens::CASES, spinning::CASES, sleeping::CASES] {
-            for (name, case) in cases {
-                match case(module) {
-                    Ok(()) => pr_info!("ok {name}\n"),
-                    Err(error) => pr_info!("not ok {name} {error:?}\n"),
-                }
-            }
-        }
-        Ok(Self)
+#[pin_data]
+struct SyncTest {
+    #[pin]
+    run: File<()>,
+    _dir: Dir,
+}
+
+impl kernel::InPlaceModule for SyncTest {
+    fn init(_: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let dir = Dir::new(c"childkernel_sync_test");
+        try_pin_init!(Self {
+            run <- dir.write_callback_file(c"run", (), &run),
+            _dir: dir.clone(),
+        })
     }
 }

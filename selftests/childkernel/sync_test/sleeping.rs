@@ -2,7 +2,7 @@
 
 //! Locks that sleep.
 
-use super::{a_while, eventually, is_done, spawn, stop_gives, Case, HOUR_MS};
+use super::{a_while, eventually, is_done, spawn, stop_gives, HOUR_MS};
 use childkernel::{
     child::Context,
     new_percpu_rwsem, new_rwsem, new_semaphore,
@@ -22,30 +22,29 @@ use kernel::{
         },
         Delta, Instant, Monotonic,
     },
-    ThisModule,
 };
 
-pub(super) const CASES: &[Case] = &[
-    ("mutex_stop", mutex_stop),
-    ("mutex_killable", mutex_killable),
-    ("semaphore_admits_n", semaphore_admits_n),
-    ("semaphore_try", semaphore_try),
-    ("semaphore_timeout", semaphore_timeout),
-    ("semaphore_stop", semaphore_stop),
-    ("semaphore_up_from_interrupt", semaphore_up_from_interrupt),
-    ("rwsem_shares", rwsem_shares),
-    ("rwsem_downgrade", rwsem_downgrade),
-    ("rwsem_stop", rwsem_stop),
-    ("percpu_rwsem_shares", percpu_rwsem_shares),
-];
+cases!(sync_sleeping:
+    mutex_stop,
+    mutex_killable,
+    semaphore_admits_n,
+    semaphore_try,
+    semaphore_timeout,
+    semaphore_stop,
+    semaphore_up_from_interrupt,
+    rwsem_shares,
+    rwsem_downgrade,
+    rwsem_stop,
+    percpu_rwsem_shares,
+);
 
 /// A child that waits interruptibly is ended by a stop; the mutex is whole afterwards.
-fn mutex_stop(module: &'static ThisModule) -> Result {
+fn mutex_stop() -> Result {
     let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
     ensure!(mutex.lock_interruptible().is_ok());
     let held = mutex.lock();
     let other = mutex.clone();
-    let waiter = spawn(module, c"waiter", move |_| {
+    let waiter = spawn(c"waiter", move |_| {
         *other.lock_interruptible()? += 1;
         Ok(())
     })?;
@@ -57,11 +56,11 @@ fn mutex_stop(module: &'static ThisModule) -> Result {
 }
 
 /// A killable wait in a kernel thread ends when the mutex is free.
-fn mutex_killable(module: &'static ThisModule) -> Result {
+fn mutex_killable() -> Result {
     let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
     let held = mutex.lock();
     let other = mutex.clone();
-    let waiter = spawn(module, c"waiter", move |_| {
+    let waiter = spawn(c"waiter", move |_| {
         *other.lock_killable()? += 1;
         Ok(())
     })?;
@@ -78,7 +77,7 @@ fn semaphore(permits: u32) -> Result<Arc<Semaphore>> {
 }
 
 /// Three of six are inside at once, and never a fourth.
-fn semaphore_admits_n(module: &'static ThisModule) -> Result {
+fn semaphore_admits_n() -> Result {
     struct Room {
         sem: Arc<Semaphore>,
         inside: Atomic<u32>,
@@ -95,7 +94,7 @@ fn semaphore_admits_n(module: &'static ThisModule) -> Result {
     let mut children = KVec::new();
     for _ in 0..6 {
         let room = room.clone();
-        let child = spawn(module, c"guest", move |ctx| {
+        let child = spawn(c"guest", move |ctx| {
             for _ in 0..20 {
                 let permit = room.sem.down_interruptible()?;
                 let now = room.inside.fetch_add(1, Relaxed) + 1;
@@ -118,7 +117,7 @@ fn semaphore_admits_n(module: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn semaphore_try(_: &'static ThisModule) -> Result {
+fn semaphore_try() -> Result {
     let sem = semaphore(1)?;
     let permit = sem.try_down().ok_or(EINVAL)?;
     ensure!(sem.try_down().is_none());
@@ -134,7 +133,7 @@ fn semaphore_try(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn semaphore_timeout(_: &'static ThisModule) -> Result {
+fn semaphore_timeout() -> Result {
     let sem = semaphore(1)?;
     drop(sem.down_timeout(Context::jiffies(HOUR_MS))?);
     let permit = sem.down();
@@ -149,10 +148,10 @@ fn semaphore_timeout(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn semaphore_stop(module: &'static ThisModule) -> Result {
+fn semaphore_stop() -> Result {
     let sem = semaphore(0)?;
     let other = sem.clone();
-    let waiter = spawn(module, c"waiter", move |_| {
+    let waiter = spawn(c"waiter", move |_| {
         other.down_interruptible()?.keep();
         Ok(())
     })?;
@@ -184,7 +183,7 @@ impl_has_hr_timer! {
     }
 }
 
-fn semaphore_up_from_interrupt(_: &'static ThisModule) -> Result {
+fn semaphore_up_from_interrupt() -> Result {
     let sem = semaphore(0)?;
     let theirs = sem.clone();
     let upper = Arc::pin_init(
@@ -207,12 +206,12 @@ fn rwsem() -> Result<Arc<RwSemaphore<u64>>> {
 }
 
 /// Readers are inside together, writers alone.
-fn rwsem_shares(module: &'static ThisModule) -> Result {
+fn rwsem_shares() -> Result {
     let sem = rwsem()?;
     let seen = Arc::new(Atomic::<u64>::new(u64::MAX), GFP_KERNEL)?;
     let reading = sem.read();
     let (other, flag) = (sem.clone(), seen.clone());
-    let reader = spawn(module, c"reader", move |_| {
+    let reader = spawn(c"reader", move |_| {
         flag.store(*other.read_interruptible()?, Release);
         Ok(())
     })?;
@@ -220,7 +219,7 @@ fn rwsem_shares(module: &'static ThisModule) -> Result {
     let together = is_done(&reader) && seen.load(Acquire) == 0;
     let tries = sem.try_read().is_some() && sem.try_write().is_none();
     let other = sem.clone();
-    let writer = spawn(module, c"writer", move |_| {
+    let writer = spawn(c"writer", move |_| {
         *other.write_killable()? += 1;
         Ok(())
     })?;
@@ -241,21 +240,21 @@ fn rwsem_shares(module: &'static ThisModule) -> Result {
 }
 
 /// From writing to reading: readers come in at once, a writer that waits does not.
-fn rwsem_downgrade(module: &'static ThisModule) -> Result {
+fn rwsem_downgrade() -> Result {
     let sem = rwsem()?;
     let mut writing = sem.write();
     *writing = 1;
 
     let (other, seen) = (sem.clone(), Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?);
     let flag = seen.clone();
-    let reader = spawn(module, c"reader", move |_| {
+    let reader = spawn(c"reader", move |_| {
         flag.store(*other.read(), Release);
         Ok(())
     })?;
     a_while();
     let kept_out = seen.load(Acquire) == 0;
     let other = sem.clone();
-    let writer = spawn(module, c"writer", move |_| {
+    let writer = spawn(c"writer", move |_| {
         *other.write() = 2;
         Ok(())
     })?;
@@ -271,11 +270,11 @@ fn rwsem_downgrade(module: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn rwsem_stop(module: &'static ThisModule) -> Result {
+fn rwsem_stop() -> Result {
     let sem = rwsem()?;
     let writing = sem.write();
     let other = sem.clone();
-    let reader = spawn(module, c"reader", move |_| {
+    let reader = spawn(c"reader", move |_| {
         let _ = *other.read_interruptible()?;
         Ok(())
     })?;
@@ -286,13 +285,13 @@ fn rwsem_stop(module: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn percpu_rwsem_shares(module: &'static ThisModule) -> Result {
+fn percpu_rwsem_shares() -> Result {
     let sem: Arc<PerCpuRwSemaphore<u64>> =
         Arc::pin_init(new_percpu_rwsem!(0, "test_percpu_rwsem"), GFP_KERNEL)?;
     let reading = sem.read();
     let second = sem.try_read().is_some();
     let other = sem.clone();
-    let writer = spawn(module, c"writer", move |_| {
+    let writer = spawn(c"writer", move |_| {
         *other.write() += 1;
         Ok(())
     })?;

@@ -2,7 +2,7 @@
 
 //! Locks that spin.
 
-use super::{eventually, is_done, spawn, Case};
+use super::{eventually, is_done, spawn};
 use childkernel::{
     new_raw_spinlock, new_rwlock, new_spinlock_bh,
     sync::{
@@ -18,55 +18,19 @@ use kernel::{
     prelude::*,
     sync::Arc,
     time::{delay::udelay, Delta},
-    ThisModule,
 };
 
-pub(super) const CASES: &[Case] = &[
-    ("spinlock_try", |_| {
-        try_fails(Arc::<SpinLock<u64>>::pin_init(
-            new_spinlock!(0, "test_spin"),
-            GFP_KERNEL,
-        )?)
-    }),
-    ("spinlock_irq_try", |_| {
-        try_fails(Arc::<SpinLockIrq<u64>>::pin_init(
-            new_spinlock_irq!(0, "test_spin_irq"),
-            GFP_KERNEL,
-        )?)
-    }),
-    ("spinlock_bh_try", |_| {
-        try_fails(Arc::<SpinLockBh<u64>>::pin_init(
-            new_spinlock_bh!(0, "test_spin_bh"),
-            GFP_KERNEL,
-        )?)
-    }),
-    ("raw_spinlock_try", |_| {
-        try_fails(Arc::<RawSpinLock<u64>>::pin_init(
-            new_raw_spinlock!(0, "test_raw"),
-            GFP_KERNEL,
-        )?)
-    }),
-    ("rwlock_shares", |module| {
-        shares(
-            module,
-            Arc::<RwLock<u64>>::pin_init(new_rwlock!(0, "test_rw"), GFP_KERNEL)?,
-        )
-    }),
-    ("rwlock_bh_shares", |module| {
-        shares(
-            module,
-            Arc::<RwLockBh<u64>>::pin_init(new_rwlock!(0, "test_rw_bh"), GFP_KERNEL)?,
-        )
-    }),
-    ("rwlock_irq_shares", |module| {
-        shares(
-            module,
-            Arc::<RwLockIrq<u64>>::pin_init(new_rwlock!(0, "test_rw_irq"), GFP_KERNEL)?,
-        )
-    }),
-    ("resilient_self_deadlock", resilient_self_deadlock),
-    ("resilient_dead_holder", resilient_dead_holder),
-];
+cases!(sync_spinning:
+    spinlock_try,
+    spinlock_irq_try,
+    spinlock_bh_try,
+    raw_spinlock_try,
+    rwlock_shares,
+    rwlock_bh_shares,
+    rwlock_irq_shares,
+    resilient_self_deadlock,
+    resilient_dead_holder,
+);
 
 /// A lock that is held is not taken by trying, and is whole afterwards.
 fn try_fails<B: Backend>(lock: Arc<Lock<u64, B>>) -> Result {
@@ -81,14 +45,11 @@ fn try_fails<B: Backend>(lock: Arc<Lock<u64, B>>) -> Result {
 }
 
 /// Two readers are inside at the same time; a writer keeps both out.
-fn shares<V: Variant + 'static>(
-    module: &'static ThisModule,
-    lock: Arc<RwLockIn<u64, V>>,
-) -> Result {
+fn shares<V: Variant + 'static>(lock: Arc<RwLockIn<u64, V>>) -> Result {
     let inside = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
 
     let (other, count) = (lock.clone(), inside.clone());
-    let reader = spawn(module, c"reader", move |ctx| {
+    let reader = spawn(c"reader", move |ctx| {
         while !ctx.should_stop() {
             let guard = other.read();
             count.store(1, Release);
@@ -132,7 +93,7 @@ fn shares<V: Variant + 'static>(
     Ok(())
 }
 
-fn resilient_self_deadlock(_: &'static ThisModule) -> Result {
+fn resilient_self_deadlock() -> Result {
     let lock = KBox::pin_init(ResilientSpinLock::new(1u64), GFP_KERNEL)?;
     let held = lock.lock()?;
     let again = lock.lock().err();
@@ -143,12 +104,12 @@ fn resilient_self_deadlock(_: &'static ThisModule) -> Result {
 }
 
 /// Who waits for a holder that does not let go is told so, and the lock is whole afterwards.
-fn resilient_dead_holder(module: &'static ThisModule) -> Result {
+fn resilient_dead_holder() -> Result {
     let lock = Arc::pin_init(ResilientSpinLock::new(0u64), GFP_KERNEL)?;
     let held = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
 
     let (other, flag) = (lock.clone(), held.clone());
-    let holder = spawn(module, c"holder", move |_| {
+    let holder = spawn(c"holder", move |_| {
         let mut guard = other.lock()?;
         *guard += 1;
         flag.store(1, Release);
@@ -168,4 +129,53 @@ fn resilient_dead_holder(module: &'static ThisModule) -> Result {
     ensure!(is_done(&holder));
     ensure!(*lock.lock()? == 1);
     Ok(())
+}
+
+fn spinlock_try() -> Result {
+    try_fails(Arc::<SpinLock<u64>>::pin_init(
+        new_spinlock!(0, "test_spin"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn spinlock_irq_try() -> Result {
+    try_fails(Arc::<SpinLockIrq<u64>>::pin_init(
+        new_spinlock_irq!(0, "test_spin_irq"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn spinlock_bh_try() -> Result {
+    try_fails(Arc::<SpinLockBh<u64>>::pin_init(
+        new_spinlock_bh!(0, "test_spin_bh"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn raw_spinlock_try() -> Result {
+    try_fails(Arc::<RawSpinLock<u64>>::pin_init(
+        new_raw_spinlock!(0, "test_raw"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn rwlock_shares() -> Result {
+    shares(Arc::<RwLock<u64>>::pin_init(
+        new_rwlock!(0, "test_rw"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn rwlock_bh_shares() -> Result {
+    shares(Arc::<RwLockBh<u64>>::pin_init(
+        new_rwlock!(0, "test_rw_bh"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn rwlock_irq_shares() -> Result {
+    shares(Arc::<RwLockIrq<u64>>::pin_init(
+        new_rwlock!(0, "test_rw_irq"),
+        GFP_KERNEL,
+    )?)
 }

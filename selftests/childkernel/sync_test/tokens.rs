@@ -2,7 +2,6 @@
 
 //! Preemption, bottom halves, interrupts: the tokens nest, and may be dropped in any order.
 
-use super::Case;
 use childkernel::{
     new_raw_spinlock_irq, new_rwlock, new_spinlock_bh,
     sync::{
@@ -14,22 +13,22 @@ use childkernel::{
         RawSpinLockIrq, RwLockBh, RwLockIrq, SpinLockBh, SpinLockIrq,
     },
 };
-use kernel::{prelude::*, ThisModule};
+use kernel::prelude::*;
 
-pub(super) const CASES: &[Case] = &[
-    ("preempt_nests", preempt_nests),
-    ("irq_any_order", irq_any_order),
-    ("bh_any_order", bh_any_order),
-    ("bh_inside_irq", bh_inside_irq),
-    ("lock_irq_any_order", lock_irq_any_order),
-    ("lock_bh_any_order", lock_bh_any_order),
-];
+cases!(sync_tokens:
+    preempt_nests,
+    irq_any_order,
+    bh_any_order,
+    bh_inside_irq,
+    lock_irq_any_order,
+    lock_bh_any_order,
+);
 
 fn is_free() -> bool {
     !irqs_disabled() && !in_softirq() && preempt_count() == 0
 }
 
-fn preempt_nests(_: &'static ThisModule) -> Result {
+fn preempt_nests() -> Result {
     ensure!(is_free());
     let a = preempt_disable();
     let b = preempt_disable();
@@ -42,7 +41,7 @@ fn preempt_nests(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn irq_any_order(_: &'static ThisModule) -> Result {
+fn irq_any_order() -> Result {
     let a = local_interrupt_disable();
     let b = local_interrupt_disable();
     let nested = irqs_disabled();
@@ -54,7 +53,7 @@ fn irq_any_order(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn bh_any_order(_: &'static ThisModule) -> Result {
+fn bh_any_order() -> Result {
     let a = local_bh_disable();
     let b = local_bh_disable();
     drop(a);
@@ -66,7 +65,7 @@ fn bh_any_order(_: &'static ThisModule) -> Result {
 }
 
 /// Bottom halves come back while interrupts are off: these must not come back with them.
-fn bh_inside_irq(_: &'static ThisModule) -> Result {
+fn bh_inside_irq() -> Result {
     let bh = local_bh_disable();
     let irq = local_interrupt_disable();
     drop(bh);
@@ -78,7 +77,7 @@ fn bh_inside_irq(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn lock_irq_any_order(_: &'static ThisModule) -> Result {
+fn lock_irq_any_order() -> Result {
     let a: Pin<KBox<SpinLockIrq<u8>>> = KBox::pin_init(new_spinlock_irq!(1, "test_a"), GFP_KERNEL)?;
     let b: Pin<KBox<RawSpinLockIrq<u8>>> =
         KBox::pin_init(new_raw_spinlock_irq!(2, "test_b"), GFP_KERNEL)?;
@@ -109,7 +108,7 @@ fn lock_irq_any_order(_: &'static ThisModule) -> Result {
     Ok(())
 }
 
-fn lock_bh_any_order(_: &'static ThisModule) -> Result {
+fn lock_bh_any_order() -> Result {
     let a: Pin<KBox<SpinLockBh<u8>>> = KBox::pin_init(new_spinlock_bh!(1, "test_a"), GFP_KERNEL)?;
     let b: Pin<KBox<RwLockBh<u8>>> = KBox::pin_init(new_rwlock!(2, "test_b"), GFP_KERNEL)?;
 
