@@ -52,9 +52,12 @@ done
 rm -rf --one-file-system "$results"
 mkdir -p "$results"
 status=0
-"$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-900}" --results "$results" -- \
-	env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
-	CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
-	"$tests/run.sh" |
+{
+	"$CK_SCRIPTS/compile-fail.sh" "$LANE"
+	"$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-900}" --results "$results" -- \
+		env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
+		CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
+		"$tests/run.sh"
+} |
 	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" || status=$?
 exit "$status"

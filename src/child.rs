@@ -23,14 +23,16 @@
 //!
 //! # Context and locking
 //!
-//! Everything here is for process context and may sleep. Order: the threads of one child
-//! ([`Handle::stop`], [`Handle::restart`]), then the list of all children.
+//! Everything here is for process context and may sleep. The order of its locks is that of their
+//! [levels](crate::sync::order::levels): the threads of one child ([`Handle::stop`],
+//! [`Handle::restart`]), then the list of all children.
 #![deny(unsafe_code)]
 
 use crate::{
     new_completion,
     sync::{
         atomic::{Acquire, Atomic, Full, Relaxed, Release},
+        order::{levels, Ordered, Token},
         rcu,
         registry::{Registry, RegistryMutex},
         Completion,
@@ -62,7 +64,7 @@ pub const NAME_MAX: usize = 31;
 /// The most threads that a child may have.
 pub const THREADS_MAX: usize = 1024;
 
-static CHILDREN: Registry<Child> = Registry::new(RegistryMutex::Children);
+static CHILDREN: Registry<levels::Children, Child> = Registry::new(RegistryMutex::Children);
 static LIVE: Atomic<bool> = Atomic::new(false);
 static NEXT_ID: Atomic<u64> = Atomic::new(1);
 
@@ -84,7 +86,7 @@ struct Child {
     /// The address of the owner's `struct module`, only to be compared.
     owner: usize,
     #[pin]
-    body: Mutex<Body>,
+    body: Ordered<levels::Child, Mutex<Body>>,
     /// Completed when the last piece of the owner's code has been dropped.
     #[pin]
     closed: Completion,
@@ -189,7 +191,8 @@ impl Child {
 
     /// Joins the child and lets go of all that is its owner's: it does not run again.
     fn close(&self) {
-        let mut body = self.body.lock();
+        let mut token = Token::outermost();
+        let (mut body, _token) = self.body.lock(&mut token);
         self.join(&mut body);
         let entry = body.entry.take();
         // It may own handles of other children, which are joined when it is dropped.
@@ -323,22 +326,25 @@ impl<'a> Builder<'a> {
             pin_init!(Child {
                 record,
                 owner: self.owner.as_ptr().addr(),
-                body <- new_mutex!(
+                body <- Ordered::new(new_mutex!(
                     Body {
                         entry: Some(entry),
                         threads: KVec::new(),
                     },
                     "childkernel_body"
-                ),
+                )),
                 closed <- new_completion!("childkernel_closed"),
             }),
             GFP_KERNEL,
         )?;
 
         // Listed first: once it runs nothing may fail. The handle takes it off again.
-        CHILDREN.add(child.clone())?;
+        let mut token = Token::outermost();
+        CHILDREN.add(&mut token, child.clone())?;
         let handle = Handle { child };
-        handle.child.start(&mut handle.child.body.lock())?;
+        let (mut body, _token) = handle.child.body.lock(&mut token);
+        handle.child.start(&mut body)?;
+        drop(body);
         Ok(handle)
     }
 }
@@ -361,7 +367,9 @@ impl Handle {
     /// All threads then see [`Context::should_stop`], but their waits are ended one after the
     /// other: a thread must not wait, on its way out, for another of the same child without limit.
     pub fn stop(&self) {
-        self.child.join(&mut self.child.body.lock());
+        let mut token = Token::outermost();
+        let (mut body, _token) = self.child.body.lock(&mut token);
+        self.child.join(&mut body);
     }
 
     /// Stops the child if it still runs, and starts its next generation.
@@ -371,7 +379,8 @@ impl Handle {
     /// As [`Builder::spawn`], or `ESRCH` if the module that owns it has gone; the child is then
     /// stopped.
     pub fn restart(&self) -> Result {
-        let mut body = self.child.body.lock();
+        let mut token = Token::outermost();
+        let (mut body, _token) = self.child.body.lock(&mut token);
         self.child.join(&mut body);
         self.child.record.state.transition(State::Spawning);
         self.child.start(&mut body)
@@ -381,7 +390,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.child.close();
-        CHILDREN.remove(&self.child);
+        CHILDREN.remove(&mut Token::outermost(), &self.child);
     }
 }
 
@@ -391,7 +400,7 @@ impl Drop for Handle {
 ///
 /// `ENOMEM`.
 pub fn list() -> Result<KVec<Arc<Record>>> {
-    CHILDREN.collect(|child| Some(child.record.clone()))
+    CHILDREN.collect(&mut Token::outermost(), |child| Some(child.record.clone()))
 }
 
 /// Children can be spawned as long as this lives.
@@ -423,9 +432,10 @@ pub(crate) fn owner_goes(module: *const bindings::module) {
 
 /// Joins the children that a module has forgotten, and says whether there were any.
 fn join_forgotten(owner: usize) -> bool {
+    let mut token = Token::outermost();
     let mut any = false;
     loop {
-        let left = CHILDREN.with(|children| {
+        let left = CHILDREN.with(&mut token, |children| {
             let mine = |child: &&Arc<Child>| child.owner == owner;
             children.iter().find(mine).cloned()
         });
@@ -441,6 +451,6 @@ fn join_forgotten(owner: usize) -> bool {
         // if it is being dropped just now, that has to be over.
         child.close();
         child.closed.wait();
-        CHILDREN.remove(&child);
+        CHILDREN.remove(&mut token, &child);
     }
 }

@@ -90,6 +90,11 @@ void childkernel_res_spin_unlock(u32 *lock);
 int childkernel_mutex_lock_interruptible(struct mutex *lock);
 int childkernel_mutex_lock_killable(struct mutex *lock);
 
+/* sync/nested.rs */
+void childkernel_mutex_lock_nested(struct mutex *lock);
+void childkernel_spin_lock_nested(spinlock_t *lock);
+void childkernel_raw_spin_lock_nested(raw_spinlock_t *lock);
+
 /* sync/semaphore.rs */
 void childkernel_sema_init(struct semaphore *sem, unsigned int count,
 			   const char *name, struct lock_class_key *key);

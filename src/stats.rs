@@ -9,6 +9,7 @@
 
 use crate::sync::{
     atomic::{Atomic, Relaxed},
+    order::{levels, Token},
     registry::{Registry, RegistryMutex},
 };
 use kernel::{
@@ -21,11 +22,9 @@ mod counted;
 mod histogram;
 pub(crate) mod json;
 mod lock_stats;
-mod lockable;
 
 pub use counted::{Counted, CountedGuard};
 pub use lock_stats::{LockStats, SAMPLE};
-pub use lockable::{BackendKind, Lockable};
 
 /// How much is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +74,7 @@ pub fn set_mode(mode: Mode) {
     MODE.store(mode as u32, Relaxed);
 }
 
-static LOCKS: Registry<LockStats> = Registry::new(RegistryMutex::Locks);
+static LOCKS: Registry<levels::CountedLocks, LockStats> = Registry::new(RegistryMutex::Locks);
 
 /// The statistics of all counted locks that there are now, oldest first.
 ///
@@ -83,7 +82,7 @@ static LOCKS: Registry<LockStats> = Registry::new(RegistryMutex::Locks);
 ///
 /// `ENOMEM`.
 pub fn locks() -> Result<KVec<Arc<LockStats>>> {
-    LOCKS.collect(|stats| Some(stats.clone()))
+    LOCKS.collect(&mut Token::outermost(), |stats| Some(stats.clone()))
 }
 
 /// Writes the value of the key `locks` of `stats.json`.

@@ -51,7 +51,10 @@
 //! that it really needed.
 
 pub mod completion;
+pub mod lockable;
 pub mod mutex;
+pub mod nested;
+pub mod order;
 pub mod percpu;
 pub mod preempt;
 pub mod rcu;
@@ -66,7 +69,9 @@ pub mod spinlock;
 
 pub use completion::Completion;
 pub use kernel::sync::{atomic, barrier, lock, Arc};
+pub use lockable::Lockable;
 pub use mutex::{new_mutex, Mutex, MutexExt, MutexGuard};
+pub use order::{lock_levels, Ordered, Outermost, Token};
 pub use rcu_list::RcuList;
 pub use resilient::ResilientSpinLock;
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};

@@ -4,7 +4,10 @@
 #![deny(unsafe_code)]
 
 use super::{record::Record, thread};
-use crate::sync::atomic::{Atomic, Relaxed};
+use crate::sync::{
+    atomic::{Atomic, Relaxed},
+    order::{Outermost, Token},
+};
 use kernel::{
     task::might_sleep,
     time::{msecs_to_jiffies, Jiffies, Msecs},
@@ -39,6 +42,7 @@ pub struct Context<'a> {
     slot: &'a Slot,
     index: usize,
     asked: u32,
+    token: Token<'static, Outermost>,
     /// Its questions are about the current thread.
     _not_send: NotThreadSafe,
 }
@@ -50,6 +54,7 @@ impl<'a> Context<'a> {
             slot,
             index,
             asked: 0,
+            token: Token::outermost(),
             _not_send: NotThreadSafe,
         }
     }
@@ -62,6 +67,12 @@ impl<'a> Context<'a> {
     /// Which thread of the child this is, from 0.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// The token of this thread, for locks that have a level: see [`order`](crate::sync::order).
+    #[inline]
+    pub fn token(&mut self) -> &mut Token<'static, Outermost> {
+        &mut self.token
     }
 
     /// Whether the child was asked to stop, or another of its threads has failed.

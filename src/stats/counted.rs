@@ -5,10 +5,10 @@
 
 use super::{
     lock_stats::{elapsed, LockStats},
-    lockable::Lockable,
     mode,
     Mode, //
 };
+use crate::sync::Lockable;
 use core::{
     ops::{Deref, DerefMut},
     panic::Location,
@@ -98,6 +98,26 @@ impl<L: Lockable> Counted<L> {
         }
     }
 
+    /// Takes the lock if that needs no waiting. Only what was taken is counted.
+    #[inline]
+    #[must_use = "if unused, the lock is released at once"]
+    pub fn try_lock(&self) -> Option<CountedGuard<'_, L>> {
+        let guard = self.lock.try_acquire()?;
+        let mut hold = Hold::unsampled(&self.stats);
+        match mode() {
+            Mode::Off => {}
+            Mode::Contended => self.stats.acquired(),
+            Mode::Times => {
+                if self.stats.acquired_sampled() {
+                    let now = Instant::<Monotonic>::now();
+                    self.stats.waited(now);
+                    hold.since = Some(now);
+                }
+            }
+        }
+        Some(CountedGuard { guard, hold })
+    }
+
     /// The lock itself, for what is not counted: lookups, reads.
     #[inline]
     pub fn inner(&self) -> &L {
@@ -107,6 +127,27 @@ impl<L: Lockable> Counted<L> {
     /// Its statistics.
     pub fn stats(&self) -> &LockStats {
         &self.stats
+    }
+}
+
+/// Counted as a lock is, so that it can be given a place in the lock order.
+impl<L: Lockable> Lockable for Counted<L> {
+    const KIND: &'static str = L::KIND;
+    type Wait = L::Wait;
+    type Guard<'a>
+        = CountedGuard<'a, L>
+    where
+        Self: 'a;
+
+    #[inline]
+    #[track_caller]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.lock()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        self.try_lock()
     }
 }
 

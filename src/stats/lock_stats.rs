@@ -10,6 +10,7 @@ use super::{
 };
 use crate::sync::{
     atomic::{Acquire, Atomic, Relaxed, Release},
+    order::Token,
     percpu::PerCpuCounters,
 };
 use core::panic::Location;
@@ -63,13 +64,13 @@ impl LockStats {
             },
             GFP_KERNEL,
         )?;
-        LOCKS.add(stats.clone())?;
+        LOCKS.add(&mut Token::outermost(), stats.clone())?;
         Ok(stats)
     }
 
     /// Takes the counters off the list.
     pub(super) fn unregister(&self) {
-        LOCKS.remove(self);
+        LOCKS.remove(&mut Token::outermost(), self);
     }
 
     /// Counts an acquisition.

@@ -9,8 +9,8 @@
 //!
 //! C header: [`include/linux/mutex.h`](srctree/include/linux/mutex.h)
 
-use super::lock::{mutex::MutexBackend, Guard, Lock};
-use kernel::{bindings, error::to_result, prelude::*};
+use super::{lock::Guard, nested::state};
+use kernel::{error::to_result, prelude::*};
 
 pub use kernel::sync::{new_mutex, Mutex, MutexGuard};
 
@@ -37,18 +37,11 @@ pub trait MutexExt<T: ?Sized> {
     fn lock_killable(&self) -> Result<MutexGuard<'_, T>>;
 }
 
-fn raw<T: ?Sized>(lock: &Lock<T, MutexBackend>) -> *mut bindings::mutex {
-    // `Lock` is `repr(C)` and begins with the state, which is in an `UnsafeCell`.
-    core::ptr::from_ref(lock)
-        .cast::<bindings::mutex>()
-        .cast_mut()
-}
-
 impl<T: ?Sized> MutexExt<T> for Mutex<T> {
     #[inline]
     fn lock_interruptible(&self) -> Result<MutexGuard<'_, T>> {
         // SAFETY: The mutex is initialised.
-        to_result(unsafe { crate::ffi::childkernel_mutex_lock_interruptible(raw(self)) })?;
+        to_result(unsafe { crate::ffi::childkernel_mutex_lock_interruptible(state(self)) })?;
         // SAFETY: It was just taken.
         Ok(unsafe { Guard::new(self, ()) })
     }
@@ -56,7 +49,7 @@ impl<T: ?Sized> MutexExt<T> for Mutex<T> {
     #[inline]
     fn lock_killable(&self) -> Result<MutexGuard<'_, T>> {
         // SAFETY: The mutex is initialised.
-        to_result(unsafe { crate::ffi::childkernel_mutex_lock_killable(raw(self)) })?;
+        to_result(unsafe { crate::ffi::childkernel_mutex_lock_killable(state(self)) })?;
         // SAFETY: It was just taken.
         Ok(unsafe { Guard::new(self, ()) })
     }

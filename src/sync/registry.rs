@@ -6,11 +6,15 @@
 //! are initialised at run time, so the mutex is a C one, `DEFINE_MUTEX` in the shim, with a lockdep
 //! class of its own.
 
+use super::{
+    lockable::Lockable,
+    order::{Before, Level, Ordered, Sleeping, Token},
+};
 use core::cell::UnsafeCell;
 use kernel::{
     bindings,
     prelude::*,
-    sync::{Arc, Mutex}, //
+    sync::{Arc, Mutex, MutexGuard}, //
 };
 
 /// The mutexes that there are.
@@ -32,32 +36,51 @@ impl RegistryMutex {
     }
 }
 
-/// A list of reference-counted things behind a static mutex.
+impl Lockable for RegistryMutex {
+    const KIND: &'static str = "mutex";
+    type Wait = Sleeping;
+    type Guard<'a> = MutexGuard<'static, ()>;
+
+    fn acquire(&self) -> Self::Guard<'_> {
+        // SAFETY: The shim returns the address of a static, initialised mutex.
+        let mutex: &'static Mutex<()> = unsafe { Mutex::from_raw(self.as_raw()) };
+        mutex.lock()
+    }
+
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        // SAFETY: As in `acquire`.
+        let mutex: &'static Mutex<()> = unsafe { Mutex::from_raw(self.as_raw()) };
+        mutex.try_lock()
+    }
+}
+
+/// A list of reference-counted things behind a static mutex of level `V`.
 ///
-/// Context: process, may sleep. Order: innermost; nothing is locked and no reference is dropped
-/// while it is held.
-pub(crate) struct Registry<T: 'static> {
-    mutex: RegistryMutex,
+/// Context: process, may sleep. Nothing is locked and no reference is dropped while it is held.
+pub(crate) struct Registry<V: Level, T: 'static> {
+    mutex: Ordered<V, RegistryMutex>,
     items: UnsafeCell<KVec<Arc<T>>>,
 }
 
 // SAFETY: The items are only touched under the mutex.
-unsafe impl<T: Send + Sync> Sync for Registry<T> {}
+unsafe impl<V: Level, T: Send + Sync> Sync for Registry<V, T> {}
 
-impl<T> Registry<T> {
+impl<V: Level, T> Registry<V, T> {
     /// Makes an empty registry behind the given mutex.
     pub(crate) const fn new(mutex: RegistryMutex) -> Self {
         Self {
-            mutex,
+            mutex: Ordered::of(mutex),
             items: UnsafeCell::new(KVec::new()),
         }
     }
 
     /// Calls `f` with the list. `f` must neither lock nor drop anything.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut KVec<Arc<T>>) -> R) -> R {
-        // SAFETY: The shim returns the address of a static, initialised mutex.
-        let mutex: &Mutex<()> = unsafe { Mutex::from_raw(self.mutex.as_raw()) };
-        let _guard = mutex.lock();
+    pub(crate) fn with<H: Before<V>, R>(
+        &self,
+        token: &mut Token<'_, H>,
+        f: impl FnOnce(&mut KVec<Arc<T>>) -> R,
+    ) -> R {
+        let (_guard, _token) = self.mutex.lock(token);
         // SAFETY: The items are only touched here, under the mutex, which is always the same one.
         f(unsafe { &mut *self.items.get() })
     }
@@ -67,13 +90,13 @@ impl<T> Registry<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn add(&self, item: Arc<T>) -> Result {
-        self.with(|items| Ok(items.push(item, GFP_KERNEL)?))
+    pub(crate) fn add<H: Before<V>>(&self, token: &mut Token<'_, H>, item: Arc<T>) -> Result {
+        self.with(token, |items| Ok(items.push(item, GFP_KERNEL)?))
     }
 
     /// Takes `item` out; without effect if it is not in.
-    pub(crate) fn remove(&self, item: &T) {
-        let found = self.with(|items| {
+    pub(crate) fn remove<H: Before<V>>(&self, token: &mut Token<'_, H>, item: &T) {
+        let found = self.with(token, |items| {
             let at = items.iter().position(|i| core::ptr::eq(&**i, item))?;
             let found = items.remove(at).ok();
             if items.is_empty() {
@@ -90,8 +113,12 @@ impl<T> Registry<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn collect<U>(&self, keep: impl Fn(&Arc<T>) -> Option<U>) -> Result<KVec<U>> {
-        self.with(|items| {
+    pub(crate) fn collect<H: Before<V>, U>(
+        &self,
+        token: &mut Token<'_, H>,
+        keep: impl Fn(&Arc<T>) -> Option<U>,
+    ) -> Result<KVec<U>> {
+        self.with(token, |items| {
             let mut all = KVec::with_capacity(items.len(), GFP_KERNEL)?;
             for item in items.iter().filter_map(keep) {
                 all.push(item, GFP_KERNEL)?;

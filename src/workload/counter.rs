@@ -9,10 +9,11 @@ use super::{Load, Plan, Worker};
 use crate::{
     new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_rwsem, new_semaphore,
     new_seqlock, new_spinlock_bh,
-    stats::{BackendKind, Counted, Lockable},
+    stats::Counted,
     sync::{
         atomic::{Atomic, Relaxed},
         lock::Lock,
+        lockable::{BackendKind, Lockable},
         new_mutex, new_spinlock, new_spinlock_irq,
         rwlock::{RwLockIn, Variant},
         Mutex, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq, ResilientSpinLock, RwLock, RwLockBh,

@@ -8,10 +8,11 @@
 use super::{Load, Plan, Twin, Worker};
 use crate::{
     new_percpu_rwsem, new_rwlock, new_rwsem, new_seqlock,
-    stats::{BackendKind, Counted, Lockable},
+    stats::Counted,
     sync::{
         atomic::{Atomic, Relaxed},
         lock::Lock,
+        lockable::{BackendKind, Lockable},
         new_mutex, new_spinlock, Mutex, PerCpuRwSemaphore, RwLock, RwSemaphore, SeqLock, SpinLock,
     },
 };

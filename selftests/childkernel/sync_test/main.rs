@@ -56,12 +56,18 @@ macro_rules! cases {
     };
 }
 
+mod order;
 mod sleeping;
 mod spinning;
 mod tokens;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    tokens::CASES,
+    spinning::CASES,
+    sleeping::CASES,
+    order::CASES,
+];
 
 module! {
     type: SyncTest,

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What all locks have in common, as far as statistics go.
+//! What all locks have in common, for code that takes whichever it is given: statistics, lock
+//! order.
 #![deny(unsafe_code)]
 
-use crate::sync::{
+use super::{
     lock::{
         mutex::MutexBackend,
         spinlock::{SpinLockBackend, SpinLockIrqBackend},
         Backend, Guard, Lock,
     },
+    order::{RawSpinning, Sleeping, Spinning},
     rcu_list::{self, RcuList},
     resilient::{ResilientGuard, ResilientSpinLock},
     rwlock::{self, RwLockIn},
@@ -19,12 +21,15 @@ use crate::sync::{
 };
 use kernel::prelude::*;
 
-/// A lock that can be counted.
+/// A lock that can be waited for.
 ///
-/// Implement it for a lock of your own to wrap it in [`Counted`].
+/// Implement it for a lock of your own to wrap it in [`Counted`](crate::stats::Counted) or
+/// [`Ordered`](super::order::Ordered).
 pub trait Lockable {
-    /// What the statistics call this kind of lock.
+    /// What this kind of lock is called.
     const KIND: &'static str;
+    /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
+    type Wait;
     /// What holds the lock.
     type Guard<'a>
     where
@@ -36,33 +41,37 @@ pub trait Lockable {
     fn try_acquire(&self) -> Option<Self::Guard<'_>>;
 }
 
-/// What the statistics call a lock of the `kernel` crate.
+/// What there is to know of a lock of the `kernel` crate by its backend.
 pub trait BackendKind: Backend {
     /// The name of the kind.
     const KIND: &'static str;
+    /// How it is waited for.
+    type Wait;
 }
 
 macro_rules! kind {
-    ($($backend:ty => $kind:literal),* $(,)?) => {
+    ($($backend:ty => $kind:literal, $wait:ty;)*) => {
         $(
             impl BackendKind for $backend {
                 const KIND: &'static str = $kind;
+                type Wait = $wait;
             }
         )*
     };
 }
 
 kind!(
-    MutexBackend => "mutex",
-    RawSpinLockBackend => "raw_spinlock",
-    RawSpinLockIrqBackend => "raw_spinlock_irq",
-    SpinLockBackend => "spinlock",
-    SpinLockBhBackend => "spinlock_bh",
-    SpinLockIrqBackend => "spinlock_irq",
+    MutexBackend => "mutex", Sleeping;
+    RawSpinLockBackend => "raw_spinlock", RawSpinning;
+    RawSpinLockIrqBackend => "raw_spinlock_irq", RawSpinning;
+    SpinLockBackend => "spinlock", Spinning;
+    SpinLockBhBackend => "spinlock_bh", Spinning;
+    SpinLockIrqBackend => "spinlock_irq", Spinning;
 );
 
 impl<T, B: BackendKind> Lockable for Lock<T, B> {
     const KIND: &'static str = B::KIND;
+    type Wait = B::Wait;
     type Guard<'a>
         = Guard<'a, T, B>
     where
@@ -82,11 +91,12 @@ impl<T, B: BackendKind> Lockable for Lock<T, B> {
 macro_rules! lockable {
     (
         $(#[$doc:meta])*
-        [$($generics:tt)*] $lock:ty, $kind:expr, $guard:ty, $acquire:ident, $try_acquire:ident
+        [$($generics:tt)*] $lock:ty, $kind:expr, $wait:ty, $guard:ty, $acquire:ident, $try_acquire:ident
     ) => {
         $(#[$doc])*
         impl<$($generics)*> Lockable for $lock {
             const KIND: &'static str = $kind;
+            type Wait = $wait;
             type Guard<'a>
                 = $guard
             where
@@ -107,30 +117,31 @@ macro_rules! lockable {
 
 lockable!(
     /// Counts the writers; readers of a sequence lock take nothing that could be counted.
-    [T: seqlock::Payload] SeqLock<T>, "seqlock", seqlock::WriteGuard<'a, T>, write, try_write
+    [T: seqlock::Payload] SeqLock<T>, "seqlock", Spinning, seqlock::WriteGuard<'a, T>, write, try_write
 );
 lockable!(
     /// Counts the writers; lookups take no lock.
-    [T: Send + Sync + 'static, B: Backend] RcuList<T, B>, "rculist",
+    [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B>, "rculist", B::Wait,
     rcu_list::Writer<'a, T, B>, lock, try_lock
 );
 lockable!(
     /// Counts the writers.
-    [T, V: rwlock::Variant] RwLockIn<T, V>, "rwlock", rwlock::WriteGuard<'a, T, V>, write,
+    [T, V: rwlock::Variant] RwLockIn<T, V>, "rwlock", Spinning, rwlock::WriteGuard<'a, T, V>, write,
     try_write
 );
 lockable!(
     /// Counts the writers.
-    [T] RwSemaphore<T>, "rwsem", rwsem::WriteGuard<'a, T>, write, try_write
+    [T] RwSemaphore<T>, "rwsem", Sleeping, rwsem::WriteGuard<'a, T>, write, try_write
 );
 lockable!(
     /// Counts permits.
-    [] Semaphore, "semaphore", Permit<'a>, down, try_down
+    [] Semaphore, "semaphore", Sleeping, Permit<'a>, down, try_down
 );
 
 /// Counts the writers. There is no trying to write: it has to wait for a grace period.
 impl<T> Lockable for PerCpuRwSemaphore<T> {
     const KIND: &'static str = "percpu_rwsem";
+    type Wait = Sleeping;
     type Guard<'a>
         = rwsem::PerCpuWriteGuard<'a, T>
     where
@@ -150,6 +161,7 @@ impl<T> Lockable for PerCpuRwSemaphore<T> {
 /// Counts attempts. There is no trying: an attempt is bounded anyway, so none counts as contended.
 impl<T> Lockable for ResilientSpinLock<T> {
     const KIND: &'static str = "resilient";
+    type Wait = RawSpinning;
     type Guard<'a>
         = Result<ResilientGuard<'a, T>>
     where

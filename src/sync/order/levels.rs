@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The levels of all locks of this project, from the first to be taken to the last.
+#![deny(unsafe_code)]
+
+use super::lock_levels;
+
+lock_levels! {
+    /// The threads of one child: held while they are started, stopped and joined.
+    pub Child,
+    /// What the children of a load share.
+    pub Load,
+    /// What a load keeps for its end.
+    pub LoadEnd,
+    /// The list of all children. Nothing is taken under it.
+    pub Children,
+    /// The list of all counted locks. Nothing is taken under it.
+    pub CountedLocks,
+}
