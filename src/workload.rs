@@ -15,7 +15,11 @@
 
 use crate::{
     child::{Builder, Context, Handle},
-    sync::atomic::{Acquire, Atomic, Full, Relaxed},
+    new_completion,
+    sync::{
+        atomic::{Acquire, Atomic, Full, Relaxed},
+        Completion,
+    },
 };
 use kernel::{
     fmt,
@@ -71,6 +75,7 @@ struct Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let complete = self.children.len() == self.shared.children;
+        self.shared.stop.store(true, Relaxed);
         // Stops and joins them.
         self.children.clear();
         // A child that was stopped before it first ran was not there to end the load.
@@ -81,12 +86,17 @@ impl Drop for Session {
 }
 
 /// What the children of a session share.
+#[pin_data]
 struct Shared {
     kind: Kind,
     load: Arc<dyn Load>,
     config: Config,
     children: usize,
-    deadline: Option<Instant<Monotonic>>,
+    /// Completed when all children have been made: those that ran before would be in the way.
+    #[pin]
+    begin: Completion,
+    /// Ends all at once; they are joined one after the other.
+    stop: Atomic<bool>,
     alive: Atomic<usize>,
     arrived: Atomic<usize>,
     ops: Atomic<u64>,
@@ -96,10 +106,16 @@ struct Shared {
 impl Shared {
     /// What each child runs.
     fn run(&self, index: usize, ctx: &mut Context<'_>) -> Result {
+        if self.begin.wait_interruptible().is_err() {
+            // Stopped before it began.
+            return Ok(());
+        }
+        let seconds = self.config.seconds;
         let mut worker = Worker {
             ctx,
             shared: self,
             index,
+            deadline: (seconds > 0).then(|| Instant::now() + Delta::from_secs(i64::from(seconds))),
             asked: 0,
         };
         if self.config.twin.is_some() {
@@ -141,6 +157,7 @@ struct Worker<'a, 'c> {
     shared: &'a Shared,
     /// Which child of the session this is, from 0.
     index: usize,
+    deadline: Option<Instant<Monotonic>>,
     asked: u32,
 }
 
@@ -150,13 +167,13 @@ impl Worker<'_, '_> {
     fn done(&mut self) -> bool {
         self.asked = self.asked.wrapping_add(1);
         self.ctx.should_stop()
+            || self.shared.stop.load(Relaxed)
             || (self.asked % 16 == 0 && self.is_late())
             || (self.shared.config.twin.is_some() && self.ctx.ops() >= TWIN_OPS)
     }
 
     fn is_late(&self) -> bool {
-        self.shared
-            .deadline
+        self.deadline
             .is_some_and(|deadline| !deadline.elapsed().is_negative())
     }
 
@@ -193,19 +210,19 @@ impl Session {
     fn start(module: &'static ThisModule, config: &Config, kind: Kind) -> Result<Self> {
         let plan = config.plan(kind);
         let count = plan.children;
-        let shared = Arc::new(
-            Shared {
+        let shared = Arc::pin_init(
+            try_pin_init!(Shared {
                 kind,
                 load: (kind.make)(&plan)?,
                 config: config.clone_for_session()?,
                 children: count,
-                deadline: (config.seconds > 0)
-                    .then(|| Instant::now() + Delta::from_secs(i64::from(config.seconds))),
+                begin <- new_completion!("childkernel_load_begin"),
+                stop: Atomic::new(false),
                 alive: Atomic::new(count),
                 arrived: Atomic::new(0),
                 ops: Atomic::new(0),
                 violations: Atomic::new(0),
-            },
+            }),
             GFP_KERNEL,
         )?;
         let mut this = Self {
@@ -222,6 +239,7 @@ impl Session {
             config.think_ns,
             config::Duration(config.seconds)
         );
+        this.shared.begin.complete_all();
         Ok(this)
     }
 
@@ -241,7 +259,16 @@ impl Session {
 /// All loads that run. Dropping it ends them.
 pub(crate) struct Workload {
     _report: Option<Handle>,
-    _sessions: KVec<Session>,
+    sessions: KVec<Session>,
+}
+
+impl Drop for Workload {
+    fn drop(&mut self) {
+        // All together, not one load after the other.
+        for session in &self.sessions {
+            session.shared.stop.store(true, Relaxed);
+        }
+    }
 }
 
 impl Workload {
@@ -262,7 +289,7 @@ impl Workload {
         };
         Ok(Self {
             _report: report,
-            _sessions: sessions,
+            sessions,
         })
     }
 }

@@ -237,6 +237,9 @@ impl<L: Level, C> Token<'_, L, C> {
     }
 }
 
+/// The guards of two locks of one kind, in the order in which the locks were named.
+pub type Two<'a, L> = (<L as Lockable>::Guard<'a>, <L as Lockable>::Guard<'a>);
+
 /// A lock that has a level and is taken with a [`Token`].
 ///
 /// Context, fairness, cost and errors are those of the lock inside.
@@ -312,7 +315,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
         &'a self,
         other: &'a Self,
         token: &'a mut Token<'_, H, C>,
-    ) -> Result<(L::Guard<'a>, L::Guard<'a>, Token<'a, V, C::Then>)>
+    ) -> Result<(Two<'a, L>, Token<'a, V, C::Then>)>
     where
         H: Before<V>,
         C: Allows<L::Wait>,
@@ -331,7 +334,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
                 (self.lock.acquire_nested(), first)
             }
         };
-        Ok((guards.0, guards.1, Token::new()))
+        Ok((guards, Token::new()))
     }
 
     /// The lock itself, for what needs no order: lookups, statistics, initialisation.

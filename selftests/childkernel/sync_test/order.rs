@@ -126,7 +126,7 @@ fn order_two_of_a_level() -> Result {
     let forth = accounts.clone();
     let one = spawn(c"forth", move |ctx| {
         for _ in 0..EACH {
-            let (mut from, mut to, _) = forth.a.lock_two(&forth.b, ctx.token())?;
+            let ((mut from, mut to), _) = forth.a.lock_two(&forth.b, ctx.token())?;
             *from -= 1;
             *to += 1;
         }
@@ -135,7 +135,7 @@ fn order_two_of_a_level() -> Result {
     let back = accounts.clone();
     let other = spawn(c"back", move |ctx| {
         for _ in 0..EACH {
-            let (mut from, mut to, _) = back.b.lock_two(&back.a, ctx.token())?;
+            let ((mut from, mut to), _) = back.b.lock_two(&back.a, ctx.token())?;
             *from -= 1;
             *to += 1;
         }
@@ -144,11 +144,11 @@ fn order_two_of_a_level() -> Result {
     ensure!(is_done(&one) && is_done(&other));
     let mut token = Token::outermost();
     // Each guard is that of the lock in its place, whichever was taken first.
-    let (mut a, b, _) = accounts.a.lock_two(&accounts.b, &mut token)?;
+    let ((mut a, b), _) = accounts.a.lock_two(&accounts.b, &mut token)?;
     *a += 5;
     let both = (*a, *b);
     drop((a, b));
-    let (b, a, _) = accounts.b.lock_two(&accounts.a, &mut token)?;
+    let ((b, a), _) = accounts.b.lock_two(&accounts.a, &mut token)?;
     let again = (*a, *b);
     drop((a, b));
     ensure!(both == (EACH + 5, EACH) && again == both);
