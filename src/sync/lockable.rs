@@ -10,7 +10,7 @@ use super::{
         spinlock::{SpinLockBackend, SpinLockIrqBackend},
         Backend, Guard, Lock,
     },
-    order::{RawSpinning, Sleeping, Spinning},
+    order::{RawSpinning, Sleeping, Spinning, Wait},
     rcu_list::{self, RcuList},
     resilient::{ResilientGuard, ResilientSpinLock},
     rwlock::{self, RwLockIn},
@@ -29,7 +29,7 @@ pub trait Lockable {
     /// What this kind of lock is called.
     const KIND: &'static str;
     /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
-    type Wait;
+    type Wait: Wait;
     /// What holds the lock.
     type Guard<'a>
     where
@@ -46,7 +46,7 @@ pub trait BackendKind: Backend {
     /// The name of the kind.
     const KIND: &'static str;
     /// How it is waited for.
-    type Wait;
+    type Wait: Wait;
 }
 
 macro_rules! kind {

@@ -34,7 +34,19 @@
 //! comes first by its type: [`Ordered::lock_two`] takes them in the order of their addresses, the
 //! second with lockdep's subclass for that.
 //!
-//! C header: [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/lockdep.h`](srctree/include/linux/lockdep.h), whose wait types these contexts are; C has no token |
+//! | context | process; [`Token::outermost`] is that of a thread that may sleep |
+//! | safe against | whatever the lock inside is safe against |
+//! | sleeps | if the lock inside does |
+//! | `PREEMPT_RT` | the same program compiles, so what sleeps there only is not taken under a raw spinlock here either |
+//! | fairness | that of the lock inside |
+//! | cost | none: the token has no size |
+//! | order | that of the lock inside |
+//! | errors | E0277 for a lock out of order or one that may not sleep here, E0499 for a token that is in use; at run time `EDEADLK` from [`Ordered::lock_two`] |
 //!
 //! # Examples
 //!
@@ -127,6 +139,13 @@ pub enum Spinning {}
 /// By spinning on all kernels: `raw_spinlock_t`.
 pub enum RawSpinning {}
 
+/// One of the three: [`Sleeping`], [`Spinning`], [`RawSpinning`].
+pub trait Wait {}
+
+impl Wait for Sleeping {}
+impl Wait for Spinning {}
+impl Wait for RawSpinning {}
+
 /// In this context a lock that is waited for as `W` says may be taken.
 #[diagnostic::on_unimplemented(
     message = "a lock whose waiters are `{W}` can not be taken where waiters must be `{Self}`",
@@ -134,9 +153,13 @@ pub enum RawSpinning {}
     note = "nothing that sleeps is taken under a spinlock or with preemption, bottom halves or \
             interrupts off; nothing but raw spinlocks under a raw spinlock"
 )]
-pub trait Allows<W> {
+pub trait Allows<W: Wait>: Wait {
     /// The context when it is held.
-    type Then;
+    type Then: Wait;
+}
+
+impl<W: Wait> Allows<W> for Sleeping {
+    type Then = W;
 }
 
 macro_rules! allows {
@@ -150,9 +173,6 @@ macro_rules! allows {
 }
 
 allows! {
-    Sleeping: Sleeping => Sleeping;
-    Sleeping: Spinning => Spinning;
-    Sleeping: RawSpinning => RawSpinning;
     Spinning: Spinning => Spinning;
     Spinning: RawSpinning => RawSpinning;
     RawSpinning: RawSpinning => RawSpinning;
@@ -161,7 +181,7 @@ allows! {
 /// What a thread may still take: locks of the levels after `L`, waited for as `C` allows.
 ///
 /// It has no size, and nothing is done with it at run time.
-pub struct Token<'a, L: Level, C = Sleeping> {
+pub struct Token<'a, L: Level, C: Wait = Sleeping> {
     _outer: PhantomData<&'a mut ()>,
     _level: PhantomData<(L, C)>,
     _not_send: NotThreadSafe,
@@ -185,7 +205,7 @@ pub struct During<'a, G> {
     _outer: PhantomData<&'a mut ()>,
 }
 
-impl<L: Level, C> Token<'_, L, C> {
+impl<L: Level, C: Wait> Token<'_, L, C> {
     #[inline]
     const fn new() -> Self {
         Self {
@@ -196,7 +216,7 @@ impl<L: Level, C> Token<'_, L, C> {
     }
 
     #[inline]
-    fn during<W, G>(&mut self, inner: G) -> (During<'_, G>, Token<'_, L, C::Then>)
+    fn during<W: Wait, G>(&mut self, inner: G) -> (During<'_, G>, Token<'_, L, C::Then>)
     where
         C: Allows<W>,
     {
@@ -270,7 +290,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// Takes the lock. The second value is the token for what may be taken inside.
     #[inline]
     #[track_caller]
-    pub fn lock<'a, H, C>(
+    pub fn lock<'a, H, C: Wait>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
     ) -> (L::Guard<'a>, Token<'a, V, C::Then>)
@@ -292,7 +312,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn lock_by<'a, H, C, G>(
+    pub fn lock_by<'a, H, C: Wait, G>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
         how: impl FnOnce(&'a L) -> G,
@@ -311,7 +331,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     ///
     /// `EDEADLK` if both are the same lock.
     #[inline]
-    pub fn lock_two<'a, H, C>(
+    pub fn lock_two<'a, H, C: Wait>(
         &'a self,
         other: &'a Self,
         token: &'a mut Token<'_, H, C>,
