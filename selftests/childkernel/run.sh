@@ -22,6 +22,7 @@ TOPICS=(
 	open_file:60
 	hello:60
 	outsider:90
+	tour:60
 	sync:120
 	twins:240
 	log:30
