@@ -42,8 +42,8 @@ pub use kernel::sync::atomic::*;
 pub trait FetchUpdate<T> {
     /// Replaces the value by what `f` makes of it, and returns the value before.
     ///
-    /// `f` is called again with the new value each time somebody else was faster, so it must do
-    /// nothing but compute.
+    /// `f` is called again with the new value each time somebody else was faster, so it should do
+    /// no more than compute.
     ///
     /// A successful update has `order`; one that is refused orders nothing, nor do the loads.
     ///
