@@ -48,10 +48,11 @@ const SIZE_MAX: usize = 32 << 10;
 /// The result is a per-CPU address: not to be dereferenced, only to be passed to the functions that
 /// add a CPU's offset.
 fn alloc<T>() -> Result<NonNull<T>> {
-    const_assert!(size_of::<T>() > 0 && size_of::<T>() <= SIZE_MAX);
-    const_assert!(align_of::<T>() <= PAGE_SIZE);
+    const_assert!(size_of::<T>() <= SIZE_MAX && align_of::<T>() <= PAGE_SIZE);
+    // There is no allocation of nothing.
+    let size = size_of::<T>().max(1);
     // SAFETY: Called from process context; size and alignment are in range.
-    let ptr = unsafe { crate::ffi::childkernel_percpu_alloc(size_of::<T>(), align_of::<T>()) };
+    let ptr = unsafe { crate::ffi::childkernel_percpu_alloc(size, align_of::<T>()) };
     NonNull::new(ptr.cast()).ok_or(ENOMEM)
 }
 

@@ -9,6 +9,7 @@
 
 use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
+    cpu::{nr_cpu_ids, CpuId},
     debugfs::{Dir, File},
     prelude::*,
     time::{delay::fsleep, Delta},
@@ -56,12 +57,20 @@ macro_rules! cases {
     };
 }
 
+mod atomic;
+mod percpu;
 mod sleeping;
 mod spinning;
 mod tokens;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    atomic::CASES,
+    percpu::CASES,
+    tokens::CASES,
+    spinning::CASES,
+    sleeping::CASES,
+];
 
 module! {
     type: SyncTest,
@@ -98,6 +107,15 @@ where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
     Builder::new(&MODULE, name).spawn(body)
+}
+
+/// The same, on this CPU or, if there are not so many, on another.
+fn spawn_on<F>(name: &CStr, cpu: u32, body: F) -> Result<Handle>
+where
+    F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
+{
+    let cpu = CpuId::from_u32(cpu % nr_cpu_ids()).ok_or(EINVAL)?;
+    Builder::new(&MODULE, name).cpus(&[cpu]).spawn(body)
 }
 
 /// Whether the child has ended, without an error.
