@@ -315,13 +315,15 @@ fn percpu_sum_exact() -> Result {
 
 /// Without a token, from all contexts.
 fn percpu_counters_exact() -> Result {
+    /// Many for each question whether to stop, so that it is them that are interrupted.
+    const ADDS: u64 = 50;
     let counters = Arc::new(PerCpuCounters::<3>::new()?, GFP_KERNEL)?;
     let ticks = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
     let (same, again, count) = (counters.clone(), counters.clone(), ticks.clone());
     ensure!(on_each_cpu(
         HardTicker::start,
         move || {
-            for _ in 0..10 {
+            for _ in 0..ADDS {
                 same.add(0, 1);
                 same.add_return(1, 2);
             }
@@ -334,7 +336,7 @@ fn percpu_counters_exact() -> Result {
             count.add(1, Relaxed);
         },
     )?);
-    let steps = u64::from(nr_cpu_ids()) * CHILDREN as u64 * STEPS * 10;
+    let steps = u64::from(nr_cpu_ids()) * CHILDREN as u64 * STEPS * ADDS;
     let all = steps + ticks.load(Relaxed);
     ensure!(counters.sum(0) == all && counters.sum(1) == 2 * all);
     ensure!(counters.sum(2) == 0 && counters.sum(3) == 0 && counters.add_return(3, 1) == 0);
