@@ -45,7 +45,7 @@
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
 //! | [`atomic`], [`barrier`], [`PerCpuCounters`] | yes | yes | yes | no | the same |
-//! | [`PerCpu`] | with a token | with a token | yes | no | not under [`BottomHalvesDisabled`](preempt::BottomHalvesDisabled) |
+//! | [`PerCpu`] | with a token | with a token | with a token | no | not under [`BottomHalvesDisabled`](preempt::BottomHalvesDisabled) |
 //! | [`LocalLock`] | yes | no, take the `Bh` one | no, take the `Irq` one | no | sleeps |
 //! | [`LocalLockBh`] | yes | yes | no | no | sleeps |
 //! | [`LocalLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |

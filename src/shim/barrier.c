@@ -8,12 +8,14 @@
 
 void childkernel_smp_mb__before_atomic(void)
 {
+	/* Paired by the caller. */
 	smp_mb__before_atomic();
 }
 EXPORT_SYMBOL_GPL(childkernel_smp_mb__before_atomic);
 
 void childkernel_smp_mb__after_atomic(void)
 {
+	/* Paired by the caller. */
 	smp_mb__after_atomic();
 }
 EXPORT_SYMBOL_GPL(childkernel_smp_mb__after_atomic);

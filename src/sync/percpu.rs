@@ -56,7 +56,7 @@ fn alloc<T>() -> Result<NonNull<T>> {
     NonNull::new(ptr.cast()).ok_or(ENOMEM)
 }
 
-/// The CPUs that this machine can have, online or not.
+/// The CPUs that this machine can have, online or not, in ascending order. It is settled at boot.
 fn possible_cpus() -> impl Iterator<Item = CpuId> {
     (0..nr_cpu_ids())
         // SAFETY: Takes any number.

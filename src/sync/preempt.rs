@@ -37,8 +37,8 @@ pub unsafe trait CpuPinned {}
 
 // SAFETY: A thread that is not preempted is not moved.
 unsafe impl CpuPinned for PreemptDisabled {}
-// SAFETY: Disabling bottom halves disables preemption.
 #[cfg(not(CONFIG_PREEMPT_RT))]
+// SAFETY: Disabling bottom halves disables preemption.
 unsafe impl CpuPinned for BottomHalvesDisabled {}
 // SAFETY: With interrupts off nothing preempts, nor does anything on a kernel that is not
 // preemptible, where the token promises no more.
