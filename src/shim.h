@@ -9,6 +9,7 @@
 
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/local_lock.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu-rwsem.h>
@@ -125,9 +126,40 @@ bool childkernel_reclaim_flush_module(const struct module *mod);
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r));
 
+/* sync/atomic.rs */
+void childkernel_change_bit(unsigned long nr, unsigned long *addr);
+bool childkernel_test_and_set_bit(unsigned long nr, unsigned long *addr);
+bool childkernel_test_and_clear_bit(unsigned long nr, unsigned long *addr);
+bool childkernel_test_and_change_bit(unsigned long nr, unsigned long *addr);
+bool childkernel_test_bit(unsigned long nr, const unsigned long *addr);
+bool childkernel_test_bit_acquire(unsigned long nr, const unsigned long *addr);
+bool childkernel_test_and_set_bit_lock(unsigned long nr, unsigned long *addr);
+void childkernel_clear_bit_unlock(unsigned long nr, unsigned long *addr);
+void childkernel___change_bit(unsigned long nr, unsigned long *addr);
+bool childkernel___test_and_set_bit(unsigned long nr, unsigned long *addr);
+bool childkernel___test_and_clear_bit(unsigned long nr, unsigned long *addr);
+bool childkernel___test_and_change_bit(unsigned long nr, unsigned long *addr);
+
+/* sync/barrier.rs */
+void childkernel_smp_mb__before_atomic(void);
+void childkernel_smp_mb__after_atomic(void);
+
+/* sync/local_lock.rs: the locks are per-CPU addresses, but for init */
+void childkernel_local_lock_init(local_lock_t *lock, const char *name,
+				 struct lock_class_key *key);
+void childkernel_local_lock(local_lock_t *lock);
+void childkernel_local_unlock(local_lock_t *lock);
+void childkernel_local_lock_bh(local_lock_t *lock);
+void childkernel_local_unlock_bh(local_lock_t *lock);
+void childkernel_local_lock_irq(local_lock_t *lock);
+void childkernel_local_unlock_irq(local_lock_t *lock);
+
 /* sync/percpu.rs */
-u64 *childkernel_percpu_alloc(size_t count);
-void childkernel_percpu_free(u64 *p);
+void *childkernel_percpu_alloc(size_t size, size_t align);
+void childkernel_percpu_free(void *p);
+void *childkernel_this_cpu_ptr(void *p);
+void *childkernel_per_cpu_ptr(void *p, unsigned int cpu);
+bool childkernel_cpu_possible(unsigned int cpu);
 void childkernel_percpu_add(u64 *p, u64 n);
 u64 childkernel_percpu_add_return(u64 *p, u64 n);
 u64 childkernel_percpu_sum(const u64 *p);

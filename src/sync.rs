@@ -19,7 +19,11 @@
 //! | at most so many at once | [`Semaphore`] | counts; anybody may give back |
 //! | one event to wait for | [`Completion`] | counts, so that a signal before the wait is not lost |
 //! | one number | [`atomic`] | no lock at all |
-//! | data of this CPU only | [`preempt`], [`percpu`] | no other CPU has to be kept out |
+//! | flags | [`BitArray`](atomic::BitArray) | no lock at all |
+//! | something to hand over, and no wait | a release store and an acquire load; [`barrier`] | ordering is all it needs |
+//! | a number that all CPUs add to | [`PerCpuCounters`] | one instruction, on this CPU's own memory |
+//! | data of this CPU only | [`PerCpu`] under a token of [`preempt`] | no other CPU has to be kept out |
+//! | the same, with fields that have to agree | [`LocalLock`] | a token that has the data inside |
 //!
 //! As a rule of thumb: if the wait is shorter than two context switches, spin.
 //!
@@ -40,6 +44,11 @@
 //! | [`SeqLock`] writer | yes | no | no | no | sleeps |
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
+//! | [`atomic`], [`barrier`], [`PerCpuCounters`] | yes | yes | yes | no | the same |
+//! | [`PerCpu`] | with a token | with a token | with a token | no | not under [`BottomHalvesDisabled`](preempt::BottomHalvesDisabled) |
+//! | [`LocalLock`] | yes | no, take the `Bh` one | no, take the `Irq` one | no | sleeps |
+//! | [`LocalLockBh`] | yes | yes | no | no | sleeps |
+//! | [`LocalLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |
 //! | [`Completion`] signal | yes | yes | yes | no | `complete_all` not from hardirq |
 //! | [`Completion`] wait | yes | no | no | yes | the same |
 //!
@@ -50,8 +59,11 @@
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.
 
+pub mod atomic;
+pub mod barrier;
 pub mod completion;
 pub mod lockable;
+pub mod local_lock;
 pub mod mutex;
 pub mod nested;
 pub mod order;
@@ -68,10 +80,12 @@ pub mod seqlock;
 pub mod spinlock;
 
 pub use completion::Completion;
-pub use kernel::sync::{atomic, barrier, lock, Arc};
 pub use lockable::Lockable;
 pub use mutex::{new_mutex, Mutex, MutexExt, MutexGuard};
 pub use order::{lock_levels, Ordered, Outermost, Token};
+pub use kernel::sync::{lock, Arc};
+pub use local_lock::{LocalLock, LocalLockBh, LocalLockIrq};
+pub use percpu::{PerCpu, PerCpuCounters};
 pub use rcu_list::RcuList;
 pub use resilient::ResilientSpinLock;
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};

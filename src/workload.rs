@@ -7,7 +7,7 @@
 //! | `counter` | add to one number under a lock, or by a CAS loop | the number is the sum of what each has added |
 //! | `record` | write an 8-word record under a lock, or copy it | no copy is torn, none goes back |
 //! | `list` | insert into and remove from an RCU list, or look up; two timers look up as well, in hard and soft interrupt context | no lookup sees what is half built, was unlinked before it began, or freed; all that was removed is freed |
-//! | `handshake` | pass a token to and fro through completions or semaphores | it arrives each time, in order, and no wait goes on for ever |
+//! | `handshake` | pass a token to and fro through completions, semaphores or flags | it arrives each time, in order, and no wait goes on for ever |
 //!
 //! A load is a [`Load`]; this file runs it: makes the children, ends them, adds up, and says in one
 //! line how it went. To add one: a file below `workload/`, and its lines in [`kind`].

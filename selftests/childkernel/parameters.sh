@@ -139,7 +139,7 @@ try "refused: primitive" refused \
 	"valid are spinlock, .*, all, |workload=counter primitive=mutex,seqlok" \
 	"valid are seqlock, spinlock, mutex, rwlock, rwsem, percpu_rwsem, all, |workload=record primitive=semaphore" \
 	"valid are rculist, all, |workload=list primitive=seqlock" \
-	"valid are completion, semaphore, all, |workload=handshake primitive=spinlock" \
+	"valid are completion, semaphore, barrier, all, |workload=handshake primitive=spinlock" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"
 try "refused: children of handshake" refused \
 	"valid for handshake are even numbers|workload=handshake children=3" \

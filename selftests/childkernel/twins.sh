@@ -51,6 +51,7 @@ TWINS=(
 	"list/rculist workload=list twin=unbuilt"
 	"list/rculist workload=list twin=nograce"
 	"handshake/completion workload=handshake twin=lost"
+	"handshake/barrier workload=handshake primitive=barrier twin=lost"
 )
 
 if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^twin:'; then

@@ -7,26 +7,45 @@
 #include "../shim.h"
 
 /* Rust knows no address spaces: it keeps a per-CPU address as a plain pointer. */
-static u64 __percpu *cell(const u64 *p)
+static void __percpu *percpu(const void *p)
 {
-	return (u64 __percpu *)(__force unsigned long)p;
+	return (void __percpu *)(__force unsigned long)p;
 }
 
-u64 *childkernel_percpu_alloc(size_t count)
+static u64 __percpu *cell(const u64 *p)
 {
-	size_t size;
+	return percpu(p);
+}
 
-	if (check_mul_overflow(count, sizeof(u64), &size))
-		return NULL;
-	return (u64 *)(__force unsigned long)__alloc_percpu(size, __alignof__(u64));
+void *childkernel_percpu_alloc(size_t size, size_t align)
+{
+	return (void *)(__force unsigned long)__alloc_percpu(size, align);
 }
 EXPORT_SYMBOL_GPL(childkernel_percpu_alloc);
 
-void childkernel_percpu_free(u64 *p)
+void childkernel_percpu_free(void *p)
 {
-	free_percpu(cell(p));
+	free_percpu(percpu(p));
 }
 EXPORT_SYMBOL_GPL(childkernel_percpu_free);
+
+void *childkernel_this_cpu_ptr(void *p)
+{
+	return this_cpu_ptr(percpu(p));
+}
+EXPORT_SYMBOL_GPL(childkernel_this_cpu_ptr);
+
+void *childkernel_per_cpu_ptr(void *p, unsigned int cpu)
+{
+	return per_cpu_ptr(percpu(p), cpu);
+}
+EXPORT_SYMBOL_GPL(childkernel_per_cpu_ptr);
+
+bool childkernel_cpu_possible(unsigned int cpu)
+{
+	return cpu < nr_cpu_ids && cpu_possible(cpu);
+}
+EXPORT_SYMBOL_GPL(childkernel_cpu_possible);
 
 void childkernel_percpu_add(u64 *p, u64 n)
 {

@@ -9,9 +9,55 @@
 //!
 //! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
 
+use super::{
+    lock::{
+        spinlock::{SpinLockBackend, SpinLockIrqBackend},
+        Guard,
+    },
+    spinlock::{RawSpinLockBackend, RawSpinLockIrqBackend, SpinLockBhBackend},
+};
 use kernel::types::NotThreadSafe;
 
 pub use kernel::interrupt::{local_interrupt_disable, LocalInterruptDisabled};
+
+/// What proves that its thread stays on the CPU where it is, as long as it does not sleep.
+///
+/// The tokens of this module do, and the guards of spinlocks and local locks. On `PREEMPT_RT`
+/// [`BottomHalvesDisabled`] does not: what soft interrupts use there is for a
+/// [`LocalLockBh`](super::LocalLockBh).
+///
+/// Not moving is not the same as being alone. Interrupts come unless they are off, and while a
+/// spinlock or a local lock is held on `PREEMPT_RT`, other threads of this CPU run as well.
+///
+/// # Safety
+///
+/// While a value of the type exists, the thread that has it must not be moved to another CPU unless
+/// it sleeps; and the type must not be [`Send`].
+pub unsafe trait CpuPinned {}
+
+// SAFETY: A thread that is not preempted is not moved.
+unsafe impl CpuPinned for PreemptDisabled {}
+#[cfg(not(CONFIG_PREEMPT_RT))]
+// SAFETY: Disabling bottom halves disables preemption.
+unsafe impl CpuPinned for BottomHalvesDisabled {}
+// SAFETY: With interrupts off nothing preempts, nor does anything on a kernel that is not
+// preemptible, where the token promises no more.
+unsafe impl CpuPinned for LocalInterruptDisabled {}
+
+macro_rules! pinned_by_guards {
+    ($($backend:ty),* $(,)?) => {
+        $(
+            // SAFETY: Holding it disables preemption, or, where it sleeps, migration. A guard that
+            // is borrowed can not be given to what unlocks it in between, as waiting does.
+            unsafe impl<T: ?Sized> CpuPinned for Guard<'_, T, $backend> {}
+        )*
+    };
+}
+
+pinned_by_guards! {
+    SpinLockBackend, SpinLockIrqBackend, SpinLockBhBackend, RawSpinLockBackend,
+    RawSpinLockIrqBackend,
+}
 
 /// Proof that this thread stays on its CPU and is not preempted.
 ///

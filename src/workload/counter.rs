@@ -7,17 +7,19 @@
 
 use super::{Load, Plan, Worker};
 use crate::{
-    new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_rwsem, new_semaphore,
-    new_seqlock, new_spinlock_bh,
+    new_local_lock, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock,
+    new_rwsem, new_semaphore, new_seqlock, new_spinlock_bh,
     stats::Counted,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Atomic, Bit, BitArray, FetchUpdate, Relaxed},
         lock::Lock,
         lockable::{BackendKind, Lockable},
         new_mutex, new_spinlock, new_spinlock_irq,
+        preempt::preempt_disable,
         rwlock::{RwLockIn, Variant},
-        Mutex, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq, ResilientSpinLock, RwLock, RwLockBh,
-        RwLockIrq, RwSemaphore, Semaphore, SeqLock, SpinLock, SpinLockBh, SpinLockIrq,
+        LocalLock, Mutex, PerCpu, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq,
+        ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, RwSemaphore, Semaphore, SeqLock, SpinLock,
+        SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
@@ -100,6 +102,13 @@ impl<L: Holds + Send + Sync> Number for Counted<L> {
     }
 }
 
+/// Adds 1 by a load and a store: whatever comes in between is lost.
+fn step(number: &Atomic<u64>, worker: &Worker<'_, '_>) {
+    let old = number.load(Relaxed);
+    worker.hold();
+    number.store(old.wrapping_add(1), Relaxed);
+}
+
 /// A number beside a semaphore: with its only permit nobody else may touch it.
 #[pin_data]
 struct Permitted {
@@ -111,10 +120,68 @@ struct Permitted {
 impl Number for Permitted {
     fn add(&self, worker: &Worker<'_, '_>) -> bool {
         let permit = self.permit.lock();
-        let old = self.number.load(Relaxed);
-        worker.hold();
-        self.number.store(old.wrapping_add(1), Relaxed);
+        step(&self.number, worker);
         drop(permit);
+        true
+    }
+
+    fn value(&self) -> u64 {
+        self.number.load(Relaxed)
+    }
+}
+
+/// A number for each CPU: that no other thread runs there is all that it needs.
+impl Number for PerCpu<Atomic<u64>> {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+        let here = preempt_disable();
+        step(self.get(&here), worker);
+        drop(here);
+        true
+    }
+
+    fn value(&self) -> u64 {
+        self.sum(|number| number.load(Relaxed))
+    }
+}
+
+/// The same, where a lock says so.
+impl Number for LocalLock<Atomic<u64>> {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+        let number = self.lock();
+        step(&number, worker);
+        drop(number);
+        true
+    }
+
+    fn value(&self) -> u64 {
+        self.sum(|number| number.load(Relaxed))
+    }
+}
+
+/// A number beside a bit that is its lock.
+struct BitLocked {
+    bits: BitArray<1>,
+    number: Atomic<u64>,
+}
+
+const LOCK: Bit<1> = Bit::at::<0>();
+
+impl Number for BitLocked {
+    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+        // As `bit_spin_lock()` does: who has the lock is not preempted, who waits for it may be.
+        let here = loop {
+            let here = preempt_disable();
+            if !self.bits.test_and_set_lock(LOCK) {
+                break here;
+            }
+            drop(here);
+            while self.bits.test(LOCK) {
+                core::hint::spin_loop();
+            }
+        };
+        step(&self.number, worker);
+        self.bits.clear_unlock(LOCK);
+        drop(here);
         true
     }
 
@@ -126,12 +193,15 @@ impl Number for Permitted {
 /// Adds by compare-and-swap, without a lock.
 impl Number for Atomic<u64> {
     fn add(&self, worker: &Worker<'_, '_>) -> bool {
-        let mut old = self.load(Relaxed);
-        worker.hold();
-        while let Err(now) = self.cmpxchg(old, old.wrapping_add(1), Relaxed) {
-            old = now;
-        }
-        true
+        let mut first = true;
+        let add = |old: u64| {
+            // Once only, or those that hold for long would never be done.
+            if core::mem::take(&mut first) {
+                worker.hold();
+            }
+            Some(old.wrapping_add(1))
+        };
+        self.fetch_update(add, Relaxed).is_ok()
     }
 
     fn value(&self) -> u64 {
@@ -246,6 +316,29 @@ pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
                 c"counter/semaphore",
                 new_semaphore!(1, "childkernel_counter_semaphore")
             ),
+            number: Atomic::new(0),
+        }),
+    )
+}
+
+/// With preemption off.
+pub(super) fn percpu(plan: &Plan) -> Result<Arc<dyn Load>> {
+    counter(plan, PerCpu::new(|_| Atomic::new(0)))
+}
+
+/// With this CPU's lock.
+pub(super) fn local_lock(plan: &Plan) -> Result<Arc<dyn Load>> {
+    let number: Result<LocalLock<Atomic<u64>>> =
+        new_local_lock!(|_| Atomic::new(0), "childkernel_counter_local_lock");
+    counter(plan, number)
+}
+
+/// With a bit as the lock.
+pub(super) fn bitlock(plan: &Plan) -> Result<Arc<dyn Load>> {
+    counter(
+        plan,
+        Ok(BitLocked {
+            bits: BitArray::new(),
             number: Atomic::new(0),
         }),
     )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `handshake`: pairs of children pass a token to and fro through completions or semaphores.
+//! `handshake`: pairs of children pass a token to and fro through completions, semaphores or
+//! flags that they look at in turn.
 //!
 //! What must hold: each child gets the token with the number that it expects, and every wait ends.
 #![deny(unsafe_code)]
@@ -10,17 +11,25 @@ use crate::{
     child::Context,
     new_completion, new_semaphore,
     sync::{
-        atomic::{Acquire, Atomic, Relaxed, Release},
+        atomic::{Acquire, Atomic, FetchUpdate, Relaxed, Release},
+        barrier::{smp_mb, Read, Write},
         semaphore::{Permit, Semaphore},
         Completion,
     },
 };
-use kernel::{fmt, prelude::*, sync::Arc, time::Jiffies};
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::Arc,
+    time::{Instant, Monotonic},
+};
 
 /// A wait that takes longer has lost its token.
 const LIMIT_MS: u32 = 5_000;
 /// The same in the twin, which does lose it.
 const TWIN_LIMIT_MS: u32 = 500;
+/// A flag is looked at so often before its child sleeps for a while.
+const POLLS: u32 = 1_000;
 /// The twin loses the token each time it was passed so often.
 const LOSE_EVERY: u64 = 64;
 
@@ -30,8 +39,12 @@ trait Signal: Send + Sync + 'static {
     where
         Self: Sized;
     fn signal(&self);
-    /// Waits for a signal, at most `limit`.
-    fn wait(&self, limit: Jiffies) -> Result;
+    /// Waits for a signal, at most `limit_ms`.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over; another if asked to stop.
+    fn wait(&self, ctx: &mut Context<'_>, limit_ms: u32) -> Result;
     /// Takes a signal that is there.
     fn try_wait(&self) -> bool;
 }
@@ -45,7 +58,8 @@ impl Signal for Completion {
         self.complete();
     }
 
-    fn wait(&self, limit: Jiffies) -> Result {
+    fn wait(&self, _: &mut Context<'_>, limit_ms: u32) -> Result {
+        let limit = Context::jiffies(limit_ms);
         self.wait_interruptible_timeout(limit).map(drop)
     }
 
@@ -64,8 +78,8 @@ impl Signal for Semaphore {
         self.up();
     }
 
-    fn wait(&self, limit: Jiffies) -> Result {
-        match self.down_timeout(limit) {
+    fn wait(&self, _: &mut Context<'_>, limit_ms: u32) -> Result {
+        match self.down_timeout(Context::jiffies(limit_ms)) {
             Ok(permit) => {
                 permit.keep();
                 Ok(())
@@ -76,6 +90,48 @@ impl Signal for Semaphore {
 
     fn try_wait(&self) -> bool {
         self.try_down().map(Permit::keep).is_some()
+    }
+}
+
+/// Signals that nobody is woken for: whoever waits looks.
+struct Flag(Atomic<u64>);
+
+impl Signal for Flag {
+    fn new() -> impl PinInit<Self> {
+        Self(Atomic::new(0))
+    }
+
+    fn signal(&self) {
+        // The token is there before the flag says so.
+        smp_mb(Write);
+        self.0.add(1, Relaxed);
+    }
+
+    fn wait(&self, ctx: &mut Context<'_>, limit_ms: u32) -> Result {
+        let began = Instant::<Monotonic>::now();
+        loop {
+            for _ in 0..POLLS {
+                if self.try_wait() {
+                    return Ok(());
+                }
+                core::hint::spin_loop();
+            }
+            if ctx.should_stop() {
+                return Err(EINTR);
+            }
+            if began.elapsed().as_millis() >= i64::from(limit_ms) {
+                return Err(ETIMEDOUT);
+            }
+            // The other may want this CPU.
+            ctx.sleep(1);
+        }
+    }
+
+    fn try_wait(&self) -> bool {
+        let taken = self.0.fetch_update(|n| n.checked_sub(1), Relaxed).is_ok();
+        // The token is looked at after the flag. Pairs with the barrier in `signal`.
+        smp_mb(Read);
+        taken
     }
 }
 
@@ -110,6 +166,11 @@ pub(super) fn completion(plan: &Plan) -> Result<Arc<dyn Load>> {
 /// Through semaphores.
 pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
     make::<Semaphore>(plan)
+}
+
+/// Through flags.
+pub(super) fn barrier(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<Flag>(plan)
 }
 
 fn make<S: Signal>(plan: &Plan) -> Result<Arc<dyn Load>> {
@@ -163,7 +224,7 @@ impl<S: Signal> Handshake<S> {
             Some(_) => TWIN_LIMIT_MS,
             None => LIMIT_MS,
         };
-        let waited = from.wait(Context::jiffies(limit));
+        let waited = from.wait(worker.ctx, limit);
         if waited.is_ok() {
             pair.waits.fetch_add(1, Relaxed);
         }

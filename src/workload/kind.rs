@@ -89,6 +89,9 @@ kinds! {
     "counter", "rwsem", "count-rwsem", Same, WhenAsked, counter::rwsem;
     "counter", "percpu_rwsem", "count-percpu", Same, WhenAsked, counter::percpu_rwsem;
     "counter", "seqlock", "count-seq", Same, WhenAsked, counter::seqlock;
+    "counter", "percpu", "count-cpu", Same, WhenAsked, counter::percpu;
+    "counter", "local_lock", "count-local", Same, WhenAsked, counter::local_lock;
+    "counter", "bitlock", "count-bit", Same, WhenAsked, counter::bitlock;
     "counter", "atomic", "count-atomic", Same, InAll, counter::atomic;
     "record", "seqlock", "record", WritersAndReaders, Always, record::seqlock;
     "record", "spinlock", "record-spin", WritersAndReaders, WhenAsked, record::spinlock;
@@ -99,6 +102,7 @@ kinds! {
     "list", "rculist", "list", WritersAndReaders, Always, list::new;
     "handshake", "completion", "handshake", Pairs, Always, handshake::completion;
     "handshake", "semaphore", "handshake-sem", Pairs, WhenAsked, handshake::semaphore;
+    "handshake", "barrier", "handshake-bar", Pairs, WhenAsked, handshake::barrier;
 }
 
 impl KindInfo {

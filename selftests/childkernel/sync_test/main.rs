@@ -9,6 +9,7 @@
 
 use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
+    cpu::{nr_cpu_ids, CpuId},
     debugfs::{Dir, File},
     prelude::*,
     time::{delay::fsleep, Delta},
@@ -57,6 +58,8 @@ macro_rules! cases {
 }
 
 mod order;
+mod atomic;
+mod percpu;
 mod sleeping;
 mod spinning;
 mod tokens;
@@ -67,6 +70,8 @@ static CASES: &[&[Case]] = &[
     spinning::CASES,
     sleeping::CASES,
     order::CASES,
+    atomic::CASES,
+    percpu::CASES,
 ];
 
 module! {
@@ -104,6 +109,15 @@ where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
     Builder::new(&MODULE, name).spawn(body)
+}
+
+/// The same, on this CPU or, if there are not so many, on another.
+fn spawn_on<F>(name: &CStr, cpu: u32, body: F) -> Result<Handle>
+where
+    F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
+{
+    let cpu = CpuId::from_u32(cpu % nr_cpu_ids()).ok_or(EINVAL)?;
+    Builder::new(&MODULE, name).cpus(&[cpu]).spawn(body)
 }
 
 /// Whether the child has ended, without an error.
