@@ -46,8 +46,9 @@ void childkernel_read_sequnlock_excl_irq(seqlock_t *sl);
 unsigned int childkernel_read_seqbegin(const seqlock_t *sl);
 bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq);
 bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq);
-/* Only with CONFIG_CHILDKERNEL_TWINS. */
+#ifdef CONFIG_CHILDKERNEL_TWINS
 void childkernel_seqlock_leave_odd(seqlock_t *sl);
+#endif
 
 /* sync/seqcount.rs: one set for each kind of lock that writers can hold */
 void childkernel_seqcount_spinlock_init(seqcount_spinlock_t *s,

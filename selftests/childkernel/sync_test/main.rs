@@ -56,12 +56,20 @@ macro_rules! cases {
     };
 }
 
+mod seqcount;
+mod seqlock;
 mod sleeping;
 mod spinning;
 mod tokens;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    tokens::CASES,
+    spinning::CASES,
+    sleeping::CASES,
+    seqlock::CASES,
+    seqcount::CASES,
+];
 
 module! {
     type: SyncTest,
