@@ -95,7 +95,7 @@ fn not_torn<T: Payload + PartialEq>(make: fn(u8) -> T) -> Result {
                 None => met.set(met.get() + 1),
             }
         }
-        met.get() >= 100
+        met.get() >= 20
     });
     writer.stop();
     ensure!(enough);
