@@ -20,7 +20,7 @@
 //! | | |
 //! |---|---|
 //! | C header | [`include/linux/seqlock.h`](srctree/include/linux/seqlock.h), [locking/seqlock](https://docs.kernel.org/locking/seqlock.html) |
-//! | context | readers, locked ones and writers: process; process and softirq with `Bh`; those and hardirq with `Irq`. `try_read` and `try_write` wait for nobody, so any of the three may be tried anywhere |
+//! | context | readers, locked ones and writers: process; process and softirq with `Bh`; those and hardirq with `Irq`. `try_read` waits for nobody, so it may be used anywhere; `try_write` too but with `Bh` in hardirq, though lockdep takes it for a mistake where a plain one succeeds in an interrupt |
 //! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: soft ones with `Bh`, all with `Irq` |
 //! | sleeps | no: not a writer, not a locked reader, and neither must while it is inside |
 //! | `PREEMPT_RT` | the spinlock inside sleeps and interrupts stay on; a reader that meets a writer sleeps until it is through, `try_read` too. So process context only, and in hardirq nothing at all |
