@@ -6,7 +6,7 @@ use super::{eventually, is_done, spawn, tokens::is_free};
 use childkernel::{
     new_raw_spinlock, new_rwlock, new_seqcount, new_spinlock_bh,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Acquire, Atomic, Relaxed, Release},
         new_mutex, new_spinlock, new_spinlock_irq,
         preempt::{irqs_disabled, preempt_count},
         seqcount::Outer,
@@ -15,9 +15,17 @@ use childkernel::{
 };
 use core::{cell::Cell, ops::DerefMut};
 use kernel::{
+    impl_has_hr_timer,
     prelude::*,
-    sync::Arc,
-    time::{delay::udelay, Delta},
+    sync::{Arc, ArcBorrow},
+    time::{
+        delay::udelay,
+        hrtimer::{
+            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
+            RelativePinnedMode,
+        },
+        Delta, Monotonic,
+    },
 };
 
 cases!(sync_seqcount:
@@ -30,6 +38,7 @@ cases!(sync_seqcount:
     seqcount_writer_inside,
     seqcount_storm_of_writers,
     seqcount_write_not_preempted,
+    seqcount_read_in_interrupt,
     seqcount_other_guard,
     seqcount_interruptible,
 );
@@ -222,6 +231,62 @@ fn seqcount_write_not_preempted() -> Result {
     let still = irqs_disabled();
     drop(guard);
     ensure!(before == inside && off && still);
+    ensure!(is_free());
+    Ok(())
+}
+
+/// Reads in hard interrupts, and counts the copies that are whole and those that are not.
+#[pin_data]
+struct Looker {
+    #[pin]
+    timer: HrTimer<Self>,
+    shown: Shown<SpinLockIrq<u64>>,
+    whole: Atomic<u64>,
+    torn: Atomic<u64>,
+}
+
+impl HrTimerCallback for Looker {
+    type Pointer<'a> = Arc<Self>;
+
+    fn run(this: ArcBorrow<'_, Self>, mut ctx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
+        match number(this.shown.read()) {
+            Some(_) => this.whole.fetch_add(1, Release),
+            None => this.torn.fetch_add(1, Release),
+        };
+        ctx.forward_now(Delta::from_micros(500));
+        HrTimerRestart::Restart
+    }
+}
+
+impl_has_hr_timer! {
+    impl HasHrTimer<Self> for Looker {
+        mode: RelativePinnedMode<Monotonic>, field: self.timer
+    }
+}
+
+/// Under a lock that keeps interrupts off, readers in these never meet the writer they came to.
+fn seqcount_read_in_interrupt() -> Result {
+    let shown: Shown<SpinLockIrq<u64>> = shown!(new_spinlock_irq!(0, "test_spin_irq"));
+    let theirs = shown.clone();
+    let looker = Arc::pin_init(
+        pin_init!(Looker {
+            timer <- HrTimer::new(),
+            shown: theirs,
+            whole: Atomic::new(0),
+            torn: Atomic::new(0),
+        }),
+        GFP_KERNEL,
+    )?;
+    let handle = looker.clone().start(Delta::from_micros(500));
+    let enough = eventually(|| {
+        for _ in 0..1000 {
+            add(&*shown);
+        }
+        looker.whole.load(Acquire) >= 100
+    });
+    drop(handle);
+    ensure!(enough);
+    ensure!(looker.torn.load(Acquire) == 0);
     ensure!(is_free());
     Ok(())
 }

@@ -88,14 +88,14 @@ fn not_torn<T: Payload + PartialEq>(make: fn(u8) -> T) -> Result {
         }
     };
     let enough = eventually(|| {
-        for _ in 0..1000 {
+        for _ in 0..300 {
             look(lock.read());
             match lock.try_read(1) {
                 Some(copy) => look(copy),
                 None => met.set(met.get() + 1),
             }
         }
-        met.get() >= 20
+        met.get() >= 10
     });
     writer.stop();
     ensure!(enough);
