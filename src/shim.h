@@ -32,9 +32,67 @@ void childkernel_seqlock_init(seqlock_t *sl, const char *name,
 void childkernel_write_seqlock(seqlock_t *sl);
 bool childkernel_write_tryseqlock(seqlock_t *sl);
 void childkernel_write_sequnlock(seqlock_t *sl);
+void childkernel_write_seqlock_bh(seqlock_t *sl);
+bool childkernel_write_tryseqlock_bh(seqlock_t *sl);
+void childkernel_write_sequnlock_bh(seqlock_t *sl);
+void childkernel_write_seqlock_irq(seqlock_t *sl);
+bool childkernel_write_tryseqlock_irq(seqlock_t *sl);
+void childkernel_write_sequnlock_irq(seqlock_t *sl);
+void childkernel_read_seqlock_excl(seqlock_t *sl);
+void childkernel_read_sequnlock_excl(seqlock_t *sl);
+void childkernel_read_seqlock_excl_bh(seqlock_t *sl);
+void childkernel_read_sequnlock_excl_bh(seqlock_t *sl);
+void childkernel_read_seqlock_excl_irq(seqlock_t *sl);
+void childkernel_read_sequnlock_excl_irq(seqlock_t *sl);
 unsigned int childkernel_read_seqbegin(const seqlock_t *sl);
 bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq);
 bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq);
+#ifdef CONFIG_CHILDKERNEL_TWINS
+void childkernel_seqlock_leave_odd(seqlock_t *sl);
+#endif
+
+/* sync/seqcount.rs: one set for each kind of lock that writers can hold */
+void childkernel_seqcount_spinlock_init(seqcount_spinlock_t *s,
+					spinlock_t *lock, const char *name,
+					struct lock_class_key *key);
+unsigned int childkernel_seqcount_spinlock_read_begin(const seqcount_spinlock_t *s);
+bool childkernel_seqcount_spinlock_try_begin(const seqcount_spinlock_t *s,
+					     unsigned int *seq);
+bool childkernel_seqcount_spinlock_retry(const seqcount_spinlock_t *s,
+					 unsigned int seq);
+void childkernel_seqcount_spinlock_write_begin(seqcount_spinlock_t *s);
+void childkernel_seqcount_spinlock_write_end(seqcount_spinlock_t *s);
+void childkernel_seqcount_raw_spinlock_init(seqcount_raw_spinlock_t *s,
+					    raw_spinlock_t *lock,
+					    const char *name,
+					    struct lock_class_key *key);
+unsigned int childkernel_seqcount_raw_spinlock_read_begin(const seqcount_raw_spinlock_t *s);
+bool childkernel_seqcount_raw_spinlock_try_begin(const seqcount_raw_spinlock_t *s,
+						 unsigned int *seq);
+bool childkernel_seqcount_raw_spinlock_retry(const seqcount_raw_spinlock_t *s,
+					     unsigned int seq);
+void childkernel_seqcount_raw_spinlock_write_begin(seqcount_raw_spinlock_t *s);
+void childkernel_seqcount_raw_spinlock_write_end(seqcount_raw_spinlock_t *s);
+void childkernel_seqcount_rwlock_init(seqcount_rwlock_t *s, rwlock_t *lock,
+				      const char *name,
+				      struct lock_class_key *key);
+unsigned int childkernel_seqcount_rwlock_read_begin(const seqcount_rwlock_t *s);
+bool childkernel_seqcount_rwlock_try_begin(const seqcount_rwlock_t *s,
+					   unsigned int *seq);
+bool childkernel_seqcount_rwlock_retry(const seqcount_rwlock_t *s,
+				       unsigned int seq);
+void childkernel_seqcount_rwlock_write_begin(seqcount_rwlock_t *s);
+void childkernel_seqcount_rwlock_write_end(seqcount_rwlock_t *s);
+void childkernel_seqcount_mutex_init(seqcount_mutex_t *s, struct mutex *lock,
+				     const char *name,
+				     struct lock_class_key *key);
+unsigned int childkernel_seqcount_mutex_read_begin(const seqcount_mutex_t *s);
+bool childkernel_seqcount_mutex_try_begin(const seqcount_mutex_t *s,
+					  unsigned int *seq);
+bool childkernel_seqcount_mutex_retry(const seqcount_mutex_t *s,
+				      unsigned int seq);
+void childkernel_seqcount_mutex_write_begin(seqcount_mutex_t *s);
+void childkernel_seqcount_mutex_write_end(seqcount_mutex_t *s);
 
 /* sync/preempt.rs */
 void childkernel_preempt_disable(void);

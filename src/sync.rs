@@ -15,6 +15,7 @@
 //! | many readers that stay long | [`RwLock`], [`RwSemaphore`] | they are inside together |
 //! | the same, hardly ever written | [`PerCpuRwSemaphore`] | readers touch their own CPU only |
 //! | small plain data, read much more often than written | [`SeqLock`] | readers never block a writer, they retry |
+//! | the same, written under a lock that you have already | [`SeqCount`] | lock and count in one |
 //! | linked data, looked up much more often than changed | [`RcuList`] | lookups wait for nobody, from any context |
 //! | at most so many at once | [`Semaphore`] | counts; anybody may give back |
 //! | one event to wait for | [`Completion`] | counts, so that a signal before the wait is not lost |
@@ -40,8 +41,11 @@
 //! | [`Mutex`], [`RwSemaphore`], [`PerCpuRwSemaphore`] | yes | no | no | yes | the same |
 //! | [`Semaphore`] `up`, `try_down` | yes | yes | yes | no | the same |
 //! | [`Semaphore`] `down` | yes | no | no | yes | the same |
-//! | [`SeqLock`] reader | yes | if no writer can be interrupted by it | likewise | no | sleeps when it meets a writer: process context only |
-//! | [`SeqLock`] writer | yes | no | no | no | sleeps |
+//! | [`SeqLock`] reader, writer | yes | no, take the `Bh` one | no, take the `Irq` one | no | both sleep: process context only |
+//! | [`SeqLockBh`] reader, writer | yes | yes | no | no | the same |
+//! | [`SeqLockIrq`] reader, writer | yes | yes | yes | no | the same |
+//! | [`SeqCount`] reader | yes | if the lock keeps these off | likewise | no | sleeps when it meets a writer, unless the lock is raw |
+//! | [`SeqCount`] writer | as its lock | as its lock | as its lock | as its lock, not in the write side | as its lock |
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
 //! | [`atomic`], [`barrier`], [`PerCpuCounters`] | yes | yes | yes | no | the same |
@@ -76,8 +80,10 @@ pub mod resilient;
 pub mod rwlock;
 pub mod rwsem;
 pub mod semaphore;
+pub mod seqcount;
 pub mod seqlock;
 pub mod spinlock;
+mod words;
 
 pub use completion::Completion;
 pub use lockable::Lockable;
@@ -91,7 +97,8 @@ pub use resilient::ResilientSpinLock;
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};
 pub use rwsem::{PerCpuRwSemaphore, RwSemaphore};
 pub use semaphore::Semaphore;
-pub use seqlock::SeqLock;
+pub use seqcount::SeqCount;
+pub use seqlock::{SeqLock, SeqLockBh, SeqLockIrq};
 pub use spinlock::{
     new_spinlock, new_spinlock_irq, RawSpinLock, RawSpinLockIrq, SpinLock, SpinLockBh,
     SpinLockGuard, SpinLockIrq,

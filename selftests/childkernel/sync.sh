@@ -53,7 +53,7 @@ else
 	try_skip "the cases" "CK_EXTERN_DIR has no sync_test/sync_test.ko"
 	try_skip "they leave nothing behind" "nor have they run"
 fi
-try "counter with every primitive" with_all counter 18
-try "record with every primitive" with_all record 6
+try "counter with every primitive" with_all counter 22
+try "record with every primitive" with_all record 10
 try "handshake with every primitive" with_all handshake 3
 finish

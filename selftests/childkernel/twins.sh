@@ -48,6 +48,7 @@ TWINS=(
 	"counter/mutex workload=counter primitive=mutex twin=unlocked"
 	"counter/atomic workload=counter primitive=atomic twin=unlocked"
 	"record/seqlock workload=record twin=noretry"
+	"record/seqcount workload=record primitive=seqcount twin=noretry"
 	"list/rculist workload=list twin=unbuilt"
 	"list/rculist workload=list twin=nograce"
 	"handshake/completion workload=handshake twin=lost"

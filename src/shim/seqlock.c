@@ -36,6 +36,95 @@ void childkernel_write_sequnlock(seqlock_t *sl)
 }
 EXPORT_SYMBOL_GPL(childkernel_write_sequnlock);
 
+void childkernel_write_seqlock_bh(seqlock_t *sl)
+{
+	childkernel_bh_disable();
+	write_seqlock(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_write_seqlock_bh);
+
+bool childkernel_write_tryseqlock_bh(seqlock_t *sl)
+{
+	childkernel_bh_disable();
+	if (childkernel_write_tryseqlock(sl))
+		return true;
+	childkernel_bh_enable();
+	return false;
+}
+EXPORT_SYMBOL_GPL(childkernel_write_tryseqlock_bh);
+
+void childkernel_write_sequnlock_bh(seqlock_t *sl)
+{
+	write_sequnlock(sl);
+	childkernel_bh_enable();
+}
+EXPORT_SYMBOL_GPL(childkernel_write_sequnlock_bh);
+
+/*
+ * Counted, unlike write_seqlock_irqsave(), so that guards may be dropped in any
+ * order. On PREEMPT_RT these leave interrupts alone.
+ */
+void childkernel_write_seqlock_irq(seqlock_t *sl)
+{
+	spin_lock_irq_disable(&sl->lock);
+	write_seqcount_begin(&sl->seqcount);
+}
+EXPORT_SYMBOL_GPL(childkernel_write_seqlock_irq);
+
+bool childkernel_write_tryseqlock_irq(seqlock_t *sl)
+{
+	if (!spin_trylock_irq_disable(&sl->lock))
+		return false;
+	write_seqcount_begin(&sl->seqcount);
+	return true;
+}
+EXPORT_SYMBOL_GPL(childkernel_write_tryseqlock_irq);
+
+void childkernel_write_sequnlock_irq(seqlock_t *sl)
+{
+	write_seqcount_end(&sl->seqcount);
+	spin_unlock_irq_enable(&sl->lock);
+}
+EXPORT_SYMBOL_GPL(childkernel_write_sequnlock_irq);
+
+void childkernel_read_seqlock_excl(seqlock_t *sl)
+{
+	read_seqlock_excl(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_seqlock_excl);
+
+void childkernel_read_sequnlock_excl(seqlock_t *sl)
+{
+	read_sequnlock_excl(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_sequnlock_excl);
+
+void childkernel_read_seqlock_excl_bh(seqlock_t *sl)
+{
+	childkernel_bh_disable();
+	read_seqlock_excl(sl);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_seqlock_excl_bh);
+
+void childkernel_read_sequnlock_excl_bh(seqlock_t *sl)
+{
+	read_sequnlock_excl(sl);
+	childkernel_bh_enable();
+}
+EXPORT_SYMBOL_GPL(childkernel_read_sequnlock_excl_bh);
+
+void childkernel_read_seqlock_excl_irq(seqlock_t *sl)
+{
+	spin_lock_irq_disable(&sl->lock);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_seqlock_excl_irq);
+
+void childkernel_read_sequnlock_excl_irq(seqlock_t *sl)
+{
+	spin_unlock_irq_enable(&sl->lock);
+}
+EXPORT_SYMBOL_GPL(childkernel_read_sequnlock_excl_irq);
+
 unsigned int childkernel_read_seqbegin(const seqlock_t *sl)
 {
 	return read_seqbegin(sl);
@@ -53,3 +142,12 @@ bool childkernel_read_seqretry(const seqlock_t *sl, unsigned int seq)
 	return read_seqretry(sl, seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_read_seqretry);
+
+#ifdef CONFIG_CHILDKERNEL_TWINS
+/* To be called with the lock held, of which the sequence knows nothing. */
+void childkernel_seqlock_leave_odd(seqlock_t *sl)
+{
+	raw_write_seqcount_begin(&sl->seqcount);
+}
+EXPORT_SYMBOL_GPL(childkernel_seqlock_leave_odd);
+#endif

@@ -16,7 +16,8 @@ use super::{
     rwlock::{self, RwLockIn},
     rwsem::{self, PerCpuRwSemaphore, RwSemaphore},
     semaphore::{Permit, Semaphore},
-    seqlock::{self, SeqLock},
+    seqcount::{self, SeqCount},
+    seqlock::{self, SeqLockIn},
     spinlock::{RawSpinLockBackend, RawSpinLockIrqBackend, SpinLockBhBackend},
 };
 use kernel::prelude::*;
@@ -117,7 +118,13 @@ macro_rules! lockable {
 
 lockable!(
     /// Counts the writers; readers of a sequence lock take nothing that could be counted.
-    [T: seqlock::Payload] SeqLock<T>, "seqlock", Spinning, seqlock::WriteGuard<'a, T>, write, try_write
+    [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V>, "seqlock", Spinning,
+    seqlock::WriteGuard<'a, T, V>, write, try_write
+);
+lockable!(
+    /// Counts who takes the writers' lock.
+    [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L>, "seqcount", L::Wait,
+    seqcount::SeqGuard<'a, T, L>, lock, try_lock
 );
 lockable!(
     /// Counts the writers; lookups take no lock.

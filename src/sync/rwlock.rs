@@ -196,6 +196,11 @@ impl<T, V: Variant> RwLockIn<T, V> {
         })
     }
 
+    #[inline]
+    pub(super) fn as_raw(&self) -> *mut bindings::rwlock_t {
+        self.lock.get()
+    }
+
     fn read_guard(&self) -> ReadGuard<'_, T, V> {
         ReadGuard {
             lock: self,
@@ -281,6 +286,14 @@ impl<T, V: Variant> Drop for ReadGuard<'_, T, V> {
 pub struct WriteGuard<'a, T, V: Variant> {
     lock: &'a RwLockIn<T, V>,
     _not_send: NotThreadSafe,
+}
+
+impl<'a, T, V: Variant> WriteGuard<'a, T, V> {
+    /// The lock that is held.
+    #[inline]
+    pub fn lock_ref(&self) -> &'a RwLockIn<T, V> {
+        self.lock
+    }
 }
 
 impl<T, V: Variant> Deref for WriteGuard<'_, T, V> {

@@ -8,7 +8,7 @@
 use super::{Load, Plan, Worker};
 use crate::{
     new_local_lock, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock,
-    new_rwsem, new_semaphore, new_seqlock, new_spinlock_bh,
+    new_rwsem, new_semaphore, new_seqcount, new_seqlock, new_spinlock_bh,
     stats::Counted,
     sync::{
         atomic::{Atomic, Bit, BitArray, FetchUpdate, Relaxed},
@@ -17,9 +17,11 @@ use crate::{
         new_mutex, new_spinlock, new_spinlock_irq,
         preempt::preempt_disable,
         rwlock::{RwLockIn, Variant},
+        seqcount::Outer,
+        seqlock::{self, SeqLockIn},
         LocalLock, Mutex, PerCpu, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq,
-        ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, RwSemaphore, Semaphore, SeqLock, SpinLock,
-        SpinLockBh, SpinLockIrq,
+        ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, RwSemaphore, Semaphore, SeqCount, SeqLock,
+        SeqLockBh, SeqLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
@@ -63,13 +65,23 @@ holds! {
     [] PerCpuRwSemaphore<u64>;
 }
 
-impl Holds for SeqLock<u64> {
+impl<V: seqlock::Variant> Holds for SeqLockIn<u64, V> {
     fn get(guard: &Self::Guard<'_>) -> Option<u64> {
         Some(guard.load())
     }
 
     fn set(guard: &mut Self::Guard<'_>, number: u64) {
         guard.store(number);
+    }
+}
+
+impl<L: Outer + Lockable> Holds for SeqCount<u64, L> {
+    fn get(guard: &Self::Guard<'_>) -> Option<u64> {
+        Some(guard.load())
+    }
+
+    fn set(guard: &mut Self::Guard<'_>, number: u64) {
+        guard.write().store(number);
     }
 }
 
@@ -305,6 +317,18 @@ under! {
     rwsem: RwSemaphore<u64> = new_rwsem!(0, "childkernel_counter_rwsem");
     percpu_rwsem: PerCpuRwSemaphore<u64> = new_percpu_rwsem!(0, "childkernel_counter_percpu");
     seqlock: SeqLock<u64> = new_seqlock!(0, "childkernel_counter_seqlock");
+    seqlock_bh: SeqLockBh<u64> = new_seqlock!(0, "childkernel_counter_seqlock_bh");
+    seqlock_irq: SeqLockIrq<u64> = new_seqlock!(0, "childkernel_counter_seqlock_irq");
+    seqcount: SeqCount<u64, SpinLock<()>> = new_seqcount!(
+        0,
+        new_spinlock!((), "childkernel_counter_seqcount_lock"),
+        "childkernel_counter_seqcount"
+    );
+    seqcount_mutex: SeqCount<u64, Mutex<()>> = new_seqcount!(
+        0,
+        new_mutex!((), "childkernel_counter_seqcount_mutex_lock"),
+        "childkernel_counter_seqcount_mutex"
+    );
 }
 
 /// With one permit.

@@ -92,8 +92,17 @@ kinds! {
     "counter", "percpu", "count-cpu", Same, WhenAsked, counter::percpu;
     "counter", "local_lock", "count-local", Same, WhenAsked, counter::local_lock;
     "counter", "bitlock", "count-bit", Same, WhenAsked, counter::bitlock;
+    "counter", "seqlock_bh", "count-seqbh", Same, WhenAsked, counter::seqlock_bh;
+    "counter", "seqlock_irq", "count-seqirq", Same, WhenAsked, counter::seqlock_irq;
+    "counter", "seqcount", "count-seqcnt", Same, WhenAsked, counter::seqcount;
+    "counter", "seqcount_mutex", "count-seqmx", Same, WhenAsked, counter::seqcount_mutex;
     "counter", "atomic", "count-atomic", Same, InAll, counter::atomic;
     "record", "seqlock", "record", WritersAndReaders, Always, record::seqlock;
+    "record", "seqlock_bh", "record-seqbh", WritersAndReaders, WhenAsked, record::seqlock_bh;
+    "record", "seqlock_irq", "record-seqirq", WritersAndReaders, WhenAsked, record::seqlock_irq;
+    "record", "seqcount", "record-seqcnt", WritersAndReaders, WhenAsked, record::seqcount;
+    "record", "seqcount_mutex", "record-seqmx", WritersAndReaders, WhenAsked,
+        record::seqcount_mutex;
     "record", "spinlock", "record-spin", WritersAndReaders, WhenAsked, record::spinlock;
     "record", "mutex", "record-mutex", WritersAndReaders, WhenAsked, record::mutex;
     "record", "rwlock", "record-rwlock", WritersAndReaders, WhenAsked, record::rwlock;

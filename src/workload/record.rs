@@ -7,13 +7,17 @@
 
 use super::{Load, Plan, Twin, Worker};
 use crate::{
-    new_percpu_rwsem, new_rwlock, new_rwsem, new_seqlock,
+    new_percpu_rwsem, new_rwlock, new_rwsem, new_seqcount, new_seqlock,
     stats::Counted,
     sync::{
         atomic::{Atomic, Relaxed},
         lock::Lock,
         lockable::{BackendKind, Lockable},
-        new_mutex, new_spinlock, Mutex, PerCpuRwSemaphore, RwLock, RwSemaphore, SeqLock, SpinLock,
+        new_mutex, new_spinlock,
+        seqcount::Outer,
+        seqlock::{SeqLockIn, Variant},
+        Mutex, PerCpuRwSemaphore, RwLock, RwSemaphore, SeqCount, SeqLock, SeqLockBh, SeqLockIrq,
+        SpinLock,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
@@ -51,7 +55,7 @@ trait Holds: Lockable + Send + Sync {
     }
 }
 
-impl Holds for SeqLock<Record> {
+impl<V: Variant> Holds for SeqLockIn<Record, V> {
     fn load(guard: &Self::Guard<'_>) -> Record {
         guard.load()
     }
@@ -61,12 +65,31 @@ impl Holds for SeqLock<Record> {
     }
 
     fn try_read(&self, _: impl Fn()) -> Option<Record> {
-        SeqLock::try_read(self, 1)
+        SeqLockIn::try_read(self, 1)
     }
 
     #[cfg(CONFIG_CHILDKERNEL_TWINS)]
     fn read_torn(&self, pause: impl Fn()) -> Option<Record> {
-        Some(SeqLock::read_torn(self, pause))
+        Some(SeqLockIn::read_torn(self, pause))
+    }
+}
+
+impl<L: Outer + Lockable + Send + Sync> Holds for SeqCount<Record, L> {
+    fn load(guard: &Self::Guard<'_>) -> Record {
+        guard.load()
+    }
+
+    fn store(guard: &mut Self::Guard<'_>, record: Record) {
+        guard.write().store(record);
+    }
+
+    fn try_read(&self, _: impl Fn()) -> Option<Record> {
+        SeqCount::try_read(self, 1)
+    }
+
+    #[cfg(CONFIG_CHILDKERNEL_TWINS)]
+    fn read_torn(&self, pause: impl Fn()) -> Option<Record> {
+        Some(SeqCount::read_torn(self, pause))
     }
 }
 
@@ -141,6 +164,18 @@ macro_rules! under {
 
 under! {
     seqlock: SeqLock<Record> = new_seqlock!(record(0), "childkernel_record_seqlock");
+    seqlock_bh: SeqLockBh<Record> = new_seqlock!(record(0), "childkernel_record_seqlock_bh");
+    seqlock_irq: SeqLockIrq<Record> = new_seqlock!(record(0), "childkernel_record_seqlock_irq");
+    seqcount: SeqCount<Record, SpinLock<()>> = new_seqcount!(
+        record(0),
+        new_spinlock!((), "childkernel_record_seqcount_lock"),
+        "childkernel_record_seqcount"
+    );
+    seqcount_mutex: SeqCount<Record, Mutex<()>> = new_seqcount!(
+        record(0),
+        new_mutex!((), "childkernel_record_seqcount_mutex_lock"),
+        "childkernel_record_seqcount_mutex"
+    );
     spinlock: SpinLock<Record> = new_spinlock!(record(0), "childkernel_record_spinlock");
     mutex: Mutex<Record> = new_mutex!(record(0), "childkernel_record_mutex");
     rwlock: RwLock<Record> = new_rwlock!(record(0), "childkernel_record_rwlock");

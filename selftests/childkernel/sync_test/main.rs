@@ -60,6 +60,8 @@ macro_rules! cases {
 mod order;
 mod atomic;
 mod percpu;
+mod seqcount;
+mod seqlock;
 mod sleeping;
 mod spinning;
 mod tokens;
@@ -72,6 +74,8 @@ static CASES: &[&[Case]] = &[
     order::CASES,
     atomic::CASES,
     percpu::CASES,
+    seqlock::CASES,
+    seqcount::CASES,
 ];
 
 module! {

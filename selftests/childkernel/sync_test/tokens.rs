@@ -24,7 +24,7 @@ cases!(sync_tokens:
     lock_bh_any_order,
 );
 
-fn is_free() -> bool {
+pub(super) fn is_free() -> bool {
     !irqs_disabled() && !in_softirq() && preempt_count() == 0
 }
 

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sequence locks: no reader sees what was not written, no writer waits for one that reads.
+
+use super::{eventually, is_done, spawn, tokens::is_free};
+use childkernel::{
+    child::Handle,
+    new_seqlock,
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        preempt::{in_softirq, irqs_disabled},
+        seqlock::{Bh, Irq, Payload, Plain, SeqLockIn, Variant},
+        SeqLock, SeqLockBh, SeqLockIrq,
+    },
+};
+use core::cell::Cell;
+use kernel::{
+    impl_has_hr_timer,
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+    time::{
+        delay::udelay,
+        hrtimer::{
+            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
+            RelativePinnedMode, RelativePinnedSoftMode,
+        },
+        Delta, Monotonic,
+    },
+};
+
+cases!(sync_seqlock:
+    seqlock_not_torn,
+    seqlock_storm_of_readers,
+    seqlock_storm_of_writers,
+    seqlock_bh_storm_of_writers,
+    seqlock_irq_storm_of_writers,
+    seqlock_dead_writer,
+    seqlock_try_write,
+    seqlock_try_in_interrupt,
+    seqlock_locked_readers,
+    seqlock_any_order,
+    seqlock_bh_from_softirq,
+    seqlock_irq_from_hardirq,
+);
+
+/// A record of one number.
+type Record = [u64; 4];
+
+fn next([n, ..]: Record) -> Record {
+    [n.wrapping_add(1); 4]
+}
+
+/// The number of a record, if it is whole.
+fn number(record: Record) -> Option<u64> {
+    let [n, ..] = record;
+    (record == [n; 4]).then_some(n)
+}
+
+/// Each of a class of its own, as each is used in another way.
+macro_rules! seqlock {
+    () => {
+        Arc::pin_init(new_seqlock!([0; 4], "test_seqlock"), GFP_KERNEL)?
+    };
+}
+
+/// The first is `n`; each is another one if `n` is.
+fn bytes<const N: usize>(n: u8) -> [u8; N] {
+    core::array::from_fn(|i| n.wrapping_mul((i as u8).wrapping_mul(2) | 1))
+}
+
+/// While a child writes without a pause, no copy is a mix of two values.
+fn not_torn<T: Payload + PartialEq>(make: fn(u8) -> T) -> Result {
+    let lock: Arc<SeqLock<T>> = Arc::pin_init(new_seqlock!(make(0), "test_torn"), GFP_KERNEL)?;
+    let theirs = lock.clone();
+    let writer = spawn(c"writer", move |ctx| {
+        let mut n = 0u8;
+        while !ctx.should_stop() {
+            n = n.wrapping_add(1);
+            theirs.write().store(make(n));
+        }
+        Ok(())
+    })?;
+    let (met, torn) = (Cell::new(0u32), Cell::new(0u32));
+    let look = |copy: T| {
+        let mut bytes = copy;
+        if bytes.as_mut_bytes().first().map(|n| make(*n)) != Some(copy) {
+            torn.set(torn.get() + 1);
+        }
+    };
+    let enough = eventually(|| {
+        for _ in 0..300 {
+            look(lock.read());
+            match lock.try_read(1) {
+                Some(copy) => look(copy),
+                None => met.set(met.get() + 1),
+            }
+        }
+        met.get() >= 10
+    });
+    writer.stop();
+    ensure!(enough);
+    ensure!(torn.get() == 0);
+    look(lock.read());
+    ensure!(torn.get() == 0);
+    Ok(())
+}
+
+/// Of all sizes: less than a word, a word, words and a rest, many words; aligned to 1 to 8.
+fn seqlock_not_torn() -> Result {
+    not_torn(|n| n)?;
+    not_torn(|n| u16::from_ne_bytes(bytes(n)))?;
+    not_torn(bytes::<3>)?;
+    not_torn(bytes::<5>)?;
+    not_torn(|n| u64::from_ne_bytes(bytes(n)))?;
+    not_torn(|n| [bytes(n), bytes(n), bytes(n)].map(u32::from_ne_bytes))?;
+    not_torn(bytes::<17>)?;
+    not_torn(|n| [u64::from_ne_bytes(bytes(n)); 64])
+}
+
+/// Reads as long as it lives, and fails if that is torn or goes back.
+fn reader<V: Variant + 'static>(
+    lock: &Arc<SeqLockIn<Record, V>>,
+    reads: &Arc<Atomic<u64>>,
+) -> Result<Handle> {
+    let (lock, reads) = (lock.clone(), reads.clone());
+    spawn(c"reader", move |ctx| {
+        let mut newest = 0;
+        while !ctx.should_stop() {
+            let n = number(lock.read()).ok_or(EILSEQ)?;
+            if n < newest {
+                return Err(ESTALE);
+            }
+            newest = n;
+            reads.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    })
+}
+
+/// Each of many writes ends, while three read without a pause.
+fn seqlock_storm_of_readers() -> Result {
+    let lock: Arc<SeqLock<Record>> = seqlock!();
+    let reads = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
+    let readers = [
+        reader(&lock, &reads)?,
+        reader(&lock, &reads)?,
+        reader(&lock, &reads)?,
+    ];
+    let begun = eventually(|| reads.load(Relaxed) >= 100);
+    let (before, writes) = (reads.load(Relaxed), Cell::new(0u64));
+    let stormy = eventually(|| {
+        for _ in 0..5000 {
+            lock.write().update(next);
+        }
+        writes.set(writes.get() + 5000);
+        writes.get() >= 20_000 && reads.load(Relaxed) >= before + 1000
+    });
+    for reader in &readers {
+        reader.stop();
+        ensure!(reader.record().error().is_none());
+    }
+    ensure!(begun && stormy);
+    ensure!(lock.read() == [writes.get(); 4]);
+    Ok(())
+}
+
+/// Two write nearly always: a try fails, and a reader that then locks gets through.
+fn storm_of_writers<V: Variant + 'static>(lock: Arc<SeqLockIn<Record, V>>) -> Result {
+    let writes = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
+    let writer = || {
+        let (lock, writes) = (lock.clone(), writes.clone());
+        spawn(c"writer", move |ctx| {
+            while !ctx.should_stop() {
+                let mut guard = lock.write();
+                let old = guard.load();
+                guard.update(|[n, ..]| [n, 0, 0, n]);
+                udelay(Delta::from_micros(20));
+                guard.store(next(old));
+                drop(guard);
+                writes.fetch_add(1, Relaxed);
+                udelay(Delta::from_micros(2));
+            }
+            Ok(())
+        })
+    };
+    let writers = [writer()?, writer()?];
+    let (failed, wrong, newest) = (Cell::new(0u32), Cell::new(0u32), Cell::new(0u64));
+    let enough = eventually(|| {
+        for _ in 0..50 {
+            if lock.try_read(1).is_none() {
+                failed.set(failed.get() + 1);
+            }
+            match number(lock.read_or_lock(1)) {
+                Some(n) if n >= newest.get() => newest.set(n),
+                _ => wrong.set(wrong.get() + 1),
+            }
+        }
+        failed.get() >= 50 && newest.get() >= 100
+    });
+    for writer in &writers {
+        writer.stop();
+    }
+    ensure!(enough);
+    ensure!(wrong.get() == 0);
+    ensure!(number(lock.read()) == Some(writes.load(Relaxed)));
+    ensure!(is_free());
+    Ok(())
+}
+
+fn seqlock_storm_of_writers() -> Result {
+    storm_of_writers::<Plain>(seqlock!())
+}
+
+fn seqlock_bh_storm_of_writers() -> Result {
+    storm_of_writers::<Bh>(seqlock!())
+}
+
+fn seqlock_irq_storm_of_writers() -> Result {
+    storm_of_writers::<Irq>(seqlock!())
+}
+
+/// One who tries to read gives up on a writer that does not end.
+fn seqlock_dead_writer() -> Result {
+    let lock: Arc<SeqLock<Record>> = seqlock!();
+    let state = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
+    let (theirs, flag) = (lock.clone(), state.clone());
+    let writer = spawn(c"writer", move |_| {
+        let mut guard = theirs.write();
+        guard.store([1, 1, 0, 0]);
+        flag.store(1, Release);
+        // Until the other one has given up, 2 s at most.
+        for _ in 0..2000 {
+            if flag.load(Relaxed) == 2 {
+                break;
+            }
+            udelay(Delta::from_millis(1));
+        }
+        guard.store([1; 4]);
+        Ok(())
+    })?;
+    let inside = eventually(|| state.load(Acquire) == 1);
+    let given_up = lock.try_read(1000).is_none();
+    let again = lock.try_write().is_none();
+    state.store(2, Release);
+    ensure!(inside && given_up && again);
+    ensure!(is_done(&writer));
+    ensure!(lock.try_read(1) == Some([1; 4]));
+
+    // And on one that never comes back. What locks does not look at the sequence.
+    #[cfg(CONFIG_CHILDKERNEL_TWINS)]
+    {
+        lock.leave_odd();
+        ensure!(lock.try_read(0).is_none());
+        ensure!(lock.try_read(1000).is_none());
+        ensure!(lock.read_or_lock(3) == [1; 4]);
+        ensure!(*lock.read_locked() == [1; 4]);
+    }
+    Ok(())
+}
+
+/// Who tries to write does not wait for one that writes, nor for one that has locked to read.
+fn try_write<V: Variant>(lock: Arc<SeqLockIn<Record, V>>) -> Result {
+    let mut writing = lock.write();
+    let loaded = writing.load();
+    writing.store([1; 4]);
+    let mine = writing.load();
+    let (write, read) = (lock.try_write().is_none(), lock.try_read(10).is_none());
+    drop(writing);
+    ensure!(loaded == [0; 4] && mine == [1; 4] && write && read);
+    ensure!(is_free());
+
+    let reading = lock.read_locked();
+    let value = *reading;
+    let write = lock.try_write().is_none();
+    let read = lock.try_read(1);
+    drop(reading);
+    ensure!(value == [1; 4] && write && read == Some(value));
+    ensure!(is_free());
+
+    let done = lock
+        .try_write()
+        .map(|mut guard| guard.update(next))
+        .is_some();
+    ensure!(done && lock.read() == [2; 4]);
+    ensure!(is_free());
+    Ok(())
+}
+
+fn seqlock_try_write() -> Result {
+    try_write::<Plain>(seqlock!())?;
+    try_write::<Bh>(seqlock!())?;
+    try_write::<Irq>(seqlock!())
+}
+
+/// Makes a type whose timer does something with a sequence lock once or again and again.
+macro_rules! timer {
+    ($(#[$doc:meta])* $name:ident: $lock:ident, $mode:ident, |$this:ident| $run:block) => {
+        $(#[$doc])*
+        #[pin_data]
+        struct $name {
+            #[pin]
+            timer: HrTimer<Self>,
+            lock: Arc<$lock<Record>>,
+            seen: Atomic<u64>,
+        }
+
+        impl $name {
+            fn new(lock: &Arc<$lock<Record>>) -> Result<Arc<Self>> {
+                let lock = lock.clone();
+                Arc::pin_init(
+                    pin_init!(Self {
+                        timer <- HrTimer::new(),
+                        lock,
+                        seen: Atomic::new(0),
+                    }),
+                    GFP_KERNEL,
+                )
+            }
+        }
+
+        impl HrTimerCallback for $name {
+            type Pointer<'a> = Arc<Self>;
+
+            fn run(
+                $this: ArcBorrow<'_, Self>,
+                mut ctx: HrTimerCallbackContext<'_, Self>,
+            ) -> HrTimerRestart {
+                let again = $run;
+                if again {
+                    ctx.forward_now(Delta::from_micros(500));
+                    HrTimerRestart::Restart
+                } else {
+                    HrTimerRestart::NoRestart
+                }
+            }
+        }
+
+        impl_has_hr_timer! {
+            impl HasHrTimer<Self> for $name {
+                mode: $mode<Monotonic>, field: self.timer
+            }
+        }
+    };
+}
+
+/// What a try of each gave, and whether it was where it should be.
+fn tried<V: Variant>(lock: &SeqLockIn<Record, V>, there: bool) -> u64 {
+    let read = lock.try_read(10).is_none();
+    let write = lock.try_write().is_none();
+    1 | u64::from(there) << 1 | u64::from(read) << 2 | u64::from(write) << 3
+}
+
+timer!(HardTry: SeqLock, RelativePinnedMode, |this| {
+    this.seen.store(tried(&this.lock, irqs_disabled()), Release);
+    false
+});
+timer!(SoftTry: SeqLock, RelativePinnedSoftMode, |this| {
+    this.seen.store(tried(&this.lock, in_softirq() && !irqs_disabled()), Release);
+    false
+});
+
+/// An interrupt that came to the CPU of a writer, in its section, waits for nothing.
+fn seqlock_try_in_interrupt() -> Result {
+    let lock: Arc<SeqLock<Record>> = seqlock!();
+    let (hard, soft) = (HardTry::new(&lock)?, SoftTry::new(&lock)?);
+    let writing = lock.write();
+    // With preemption disabled both come here.
+    let timers = (
+        hard.clone().start(Delta::from_micros(300)),
+        soft.clone().start(Delta::from_micros(300)),
+    );
+    for _ in 0..4000 {
+        if hard.seen.load(Acquire) != 0 && soft.seen.load(Acquire) != 0 {
+            break;
+        }
+        udelay(Delta::from_micros(50));
+    }
+    drop(writing);
+    drop(timers);
+    ensure!(hard.seen.load(Relaxed) == 0b1111);
+    ensure!(soft.seen.load(Relaxed) == 0b1111);
+    ensure!(lock.try_read(1) == Some([0; 4]));
+    ensure!(lock.try_write().is_some());
+    Ok(())
+}
+
+/// One that reads locked keeps others of its kind out, and no lockless ones.
+fn seqlock_locked_readers() -> Result {
+    let lock: Arc<SeqLock<Record>> = seqlock!();
+    let state = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
+    let (theirs, flag) = (lock.clone(), state.clone());
+    let other = spawn(c"reader", move |ctx| {
+        while flag.load(Acquire) != 1 {
+            if ctx.should_stop() {
+                return Ok(());
+            }
+            core::hint::spin_loop();
+        }
+        let lockless = theirs.read();
+        flag.store(2, Release);
+        let locked = *theirs.read_locked();
+        flag.store(3, Release);
+        if lockless == locked {
+            Ok(())
+        } else {
+            Err(EILSEQ)
+        }
+    })?;
+    let guard = lock.read_locked();
+    state.store(1, Release);
+    // 2 s at most: it may have to be given another CPU.
+    for _ in 0..2000 {
+        if state.load(Acquire) == 2 {
+            break;
+        }
+        udelay(Delta::from_millis(1));
+    }
+    udelay(Delta::from_millis(5));
+    let met = state.load(Acquire);
+    drop(guard);
+    ensure!(met == 2);
+    ensure!(is_done(&other));
+    ensure!(state.load(Acquire) == 3);
+    Ok(())
+}
+
+/// Guards that are dropped in either order leave interrupts and bottom halves as they were.
+fn seqlock_any_order() -> Result {
+    let a: Arc<SeqLockBh<Record>> = seqlock!();
+    let b: Arc<SeqLockIrq<Record>> = seqlock!();
+    let c: Arc<SeqLockIrq<Record>> = seqlock!();
+    for bh_first in [true, false] {
+        let (bh, irq) = (a.write(), b.write());
+        let off = in_softirq() && irqs_disabled();
+        let left = if bh_first {
+            drop(bh);
+            let left = !in_softirq() && irqs_disabled();
+            drop(irq);
+            left
+        } else {
+            drop(irq);
+            let left = in_softirq() && !irqs_disabled();
+            drop(bh);
+            left
+        };
+        ensure!(off && left);
+        ensure!(is_free());
+    }
+    let (write, read) = (b.write(), c.read_locked());
+    drop(write);
+    let left = irqs_disabled();
+    drop(read);
+    ensure!(left);
+    ensure!(is_free());
+    let (read, write) = (a.read_locked(), c.try_write());
+    let held = write.is_some();
+    drop(read);
+    let left = !in_softirq() && irqs_disabled();
+    drop(write);
+    ensure!(held && left);
+    ensure!(is_free());
+    Ok(())
+}
+
+timer!(HardWriter: SeqLockIrq, RelativePinnedMode, |this| {
+    write_in_interrupt(&this.lock, &this.seen)
+});
+timer!(SoftWriter: SeqLockBh, RelativePinnedSoftMode, |this| {
+    write_in_interrupt(&this.lock, &this.seen)
+});
+
+/// Writes, reads, and counts what was written.
+fn write_in_interrupt<V: Variant>(lock: &SeqLockIn<Record, V>, seen: &Atomic<u64>) -> bool {
+    lock.write().update(next);
+    if number(lock.read()).is_some() {
+        seen.fetch_add(1, Release);
+    }
+    true
+}
+
+macro_rules! from_interrupt {
+    ($lock:ident, $timer:ident) => {{
+        let lock: Arc<$lock<Record>> = seqlock!();
+        let reads = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
+        let reader = reader(&lock, &reads)?;
+        let timer = $timer::new(&lock)?;
+        let own = Cell::new(0u64);
+        let handle = timer.clone().start(Delta::from_micros(500));
+        let enough = eventually(|| {
+            for _ in 0..1000 {
+                lock.write().update(next);
+            }
+            own.set(own.get() + 1000);
+            timer.seen.load(Acquire) >= 100 && reads.load(Relaxed) >= 1000
+        });
+        drop(handle);
+        reader.stop();
+        ensure!(enough);
+        ensure!(reader.record().error().is_none());
+        ensure!(number(lock.read()) == Some(own.get() + timer.seen.load(Acquire)));
+        ensure!(is_free());
+        Ok(())
+    }};
+}
+
+/// Interrupts, a thread and a reader: no write is lost, no copy torn.
+fn seqlock_irq_from_hardirq() -> Result {
+    from_interrupt!(SeqLockIrq, HardWriter)
+}
+
+fn seqlock_bh_from_softirq() -> Result {
+    from_interrupt!(SeqLockBh, SoftWriter)
+}
