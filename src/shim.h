@@ -104,7 +104,11 @@ void childkernel_init_list_head_rcu(struct list_head *head);
 void childkernel_list_add_rcu(struct list_head *new, struct list_head *head);
 void childkernel_list_add_tail_rcu(struct list_head *new, struct list_head *head);
 void childkernel_list_del_rcu(struct list_head *entry);
+void childkernel_list_replace_rcu(struct list_head *new, struct list_head *old);
 struct list_head *childkernel_list_next_rcu(const struct list_head *entry);
+
+/* sync/rcu_pointer.rs */
+void *childkernel_rcu_dereference(void *const *p);
 
 /* sync/rcu.rs */
 struct childkernel_reclaim {
@@ -119,6 +123,9 @@ void childkernel_reclaim_flush(void);
 bool childkernel_reclaim_flush_module(const struct module *mod);
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r));
+
+/* sync/wait.rs */
+bool childkernel_fatal_signal_pending(void);
 
 /* sync/percpu.rs */
 u64 *childkernel_percpu_alloc(size_t count);

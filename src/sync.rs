@@ -56,6 +56,8 @@ pub mod percpu;
 pub mod preempt;
 pub mod rcu;
 pub mod rcu_list;
+pub mod rcu_pointer;
+pub mod rcu_retired;
 pub(crate) mod registry;
 pub mod resilient;
 pub mod rwlock;
@@ -63,11 +65,14 @@ pub mod rwsem;
 pub mod semaphore;
 pub mod seqlock;
 pub mod spinlock;
+pub mod srcu;
+pub mod wait;
 
 pub use completion::Completion;
 pub use kernel::sync::{atomic, barrier, lock, Arc};
 pub use mutex::{new_mutex, Mutex, MutexExt, MutexGuard};
 pub use rcu_list::RcuList;
+pub use rcu_pointer::Rcu;
 pub use resilient::ResilientSpinLock;
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};
 pub use rwsem::{PerCpuRwSemaphore, RwSemaphore};
@@ -77,3 +82,5 @@ pub use spinlock::{
     new_spinlock, new_spinlock_irq, RawSpinLock, RawSpinLockIrq, SpinLock, SpinLockBh,
     SpinLockGuard, SpinLockIrq,
 };
+pub use srcu::{new_srcu, Srcu};
+pub use wait::{new_condvar, CondVar, CondVarExt};

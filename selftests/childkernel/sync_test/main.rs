@@ -56,12 +56,23 @@ macro_rules! cases {
     };
 }
 
+mod element;
+mod rcu;
+mod rcu_storm;
 mod sleeping;
 mod spinning;
 mod tokens;
+mod wait;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    tokens::CASES,
+    spinning::CASES,
+    sleeping::CASES,
+    wait::CASES,
+    rcu::CASES,
+    rcu_storm::CASES,
+];
 
 module! {
     type: SyncTest,
