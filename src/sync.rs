@@ -16,8 +16,11 @@
 //! | the same, hardly ever written | [`PerCpuRwSemaphore`] | readers touch their own CPU only |
 //! | small plain data, read much more often than written | [`SeqLock`] | readers never block a writer, they retry |
 //! | linked data, looked up much more often than changed | [`RcuList`] | lookups wait for nobody, from any context |
+//! | data of any kind, read much more often than replaced | [`Rcu`] | readers wait for nobody, from any context |
+//! | the same, but readers sleep | [`Srcu`] | a domain of its own waits for its readers |
 //! | at most so many at once | [`Semaphore`] | counts; anybody may give back |
 //! | one event to wait for | [`Completion`] | counts, so that a signal before the wait is not lost |
+//! | a condition to wait for, of data under a lock | [`CondVar`] | gives the lock away while it waits |
 //! | one number | [`atomic`] | no lock at all |
 //! | data of this CPU only | [`preempt`], [`percpu`] | no other CPU has to be kept out |
 //!
@@ -40,12 +43,18 @@
 //! | [`SeqLock`] writer | yes | no | no | no | sleeps |
 //! | [`RcuList`] lookup | yes | yes | yes | no | the same |
 //! | [`RcuList`] writer | yes | no | no | as its lock | as its lock |
+//! | [`Rcu`] reader, `replace`, `defer` | yes | yes | yes | no | the same |
+//! | [`rcu::synchronize`], [`rcu::flush`] | yes | no | no | yes | the same |
+//! | [`Srcu`] reader | yes | yes | yes | yes, in process context | the same |
+//! | [`Srcu`] `synchronize` | yes | no | no | yes | the same |
 //! | [`Completion`] signal | yes | yes | yes | no | `complete_all` not from hardirq |
 //! | [`Completion`] wait | yes | no | no | yes | the same |
+//! | [`CondVar`] notify | yes | yes | yes | no | not from hardirq |
+//! | [`CondVar`] wait | yes | no | no | yes | the same |
 //!
 //! Waits that a signal, or a request to stop, has ended give `EINTR` for mutexes and semaphores of
-//! all kinds, `ERESTARTSYS` for completions; a limit that is over gives `ETIME` for semaphores,
-//! `ETIMEDOUT` for completions, as in C.
+//! all kinds, `ERESTARTSYS` for completions and wait queues; a limit that is over gives `ETIME` for
+//! semaphores, `ETIMEDOUT` for completions and wait queues.
 //!
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.

@@ -137,9 +137,9 @@ try "refused: primitive" refused \
 	"valid are spinlock, .*, mutex, .*, atomic, all, |workload=counter primitive=foo" \
 	"valid are spinlock, .*, all, |workload=counter primitive=mutex,,atomic" \
 	"valid are spinlock, .*, all, |workload=counter primitive=mutex,seqlok" \
-	"valid are seqlock, spinlock, mutex, rwlock, rwsem, percpu_rwsem, all, |workload=record primitive=semaphore" \
-	"valid are rculist, all, |workload=list primitive=seqlock" \
-	"valid are completion, semaphore, all, |workload=handshake primitive=spinlock" \
+	"valid are seqlock, spinlock, mutex, rwlock, rwsem, percpu_rwsem, rcu, all, |workload=record primitive=semaphore" \
+	"valid are rculist, rculist_mutex, all, |workload=list primitive=seqlock" \
+	"valid are completion, semaphore, condvar, all, |workload=handshake primitive=spinlock" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"
 try "refused: children of handshake" refused \
 	"valid for handshake are even numbers|workload=handshake children=3" \

@@ -13,12 +13,12 @@
 //! | | |
 //! |---|---|
 //! | C header | [`include/linux/srcu.h`](srctree/include/linux/srcu.h) |
-//! | context | entering and leaving: process, softirq, hardirq, in the one in which it was entered; `synchronize`: process |
+//! | context | entering and leaving: process, softirq, hardirq, leaving in the one in which it was entered; `synchronize`: process |
 //! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes |
 //! | sleeps | readers may; `synchronize` does; dropping the `Srcu` does |
 //! | `PREEMPT_RT` | the same |
 //! | fairness | readers never wait; one that never leaves keeps `synchronize` waiting forever |
-//! | cost | reading: two full barriers and two counts of this CPU; a domain: memory for each CPU |
+//! | cost | reading: a count of this CPU and a full barrier on the way in and out; a domain: memory for each CPU |
 //! | order | what was done before `synchronize` is seen by all who enter after it began; who has left is ordered before its return |
 //! | errors | `ENOMEM` when a domain is made |
 //!
@@ -26,8 +26,8 @@
 //!
 //! Hold no guard in a child. If it crashes there, the guard is never dropped, and whoever
 //! synchronizes waits forever, as does dropping the [`Srcu`]: memory that readers might still use
-//! must not go. RCU does not have this weakness, as its readers do not sleep: a thread that died is
-//! not inside any more. A child that has to be inside for long says so by a count or by a
+//! must not go. RCU does not have this weakness: the kernel takes a thread that ends out of its
+//! readers. A child that has to be inside for long says so by a count or by a
 //! [`Completion`](super::Completion), for which others can wait with a limit.
 //!
 //! # Examples

@@ -11,7 +11,7 @@ use childkernel::{
     new_rcu_list,
     sync::{
         atomic::{Atomic, Relaxed},
-        preempt::{in_softirq, preempt_count},
+        preempt::{in_hardirq, in_softirq},
         rcu,
         rcu_list::{Node, Removed},
         rcu_pointer, Rcu, RcuList,
@@ -40,8 +40,6 @@ cases!(sync_rcu_storm:
 const TICK: Delta = Delta::from_micros(500);
 /// A writer waits for a grace period once in so many ends, so that no more wait for theirs.
 const SYNCHRONIZE_EVERY: u64 = 64;
-/// The bits of `preempt_count()` that a hard interrupt sets.
-const HARDIRQ_MASK: u32 = 0xf << 16;
 
 /// What has been seen, and where.
 struct Sight {
@@ -63,7 +61,7 @@ impl Sight {
 
     /// Counts a look, which was `right` or not, in the context in which it was.
     fn count(&self, right: bool) {
-        let context = if preempt_count() & HARDIRQ_MASK != 0 {
+        let context = if in_hardirq() {
             &self.hardirq
         } else if in_softirq() {
             &self.softirq
