@@ -68,7 +68,7 @@ impl Shop {
             let mut goods = shop.goods.lock();
             let more = &shop.more;
             more.wait_while_interruptible(&mut goods, |n| shop.sold_out(n))?;
-            *goods -= 1;
+            *goods = goods.checked_sub(1).ok_or(ERANGE)?;
             shop.served.fetch_add(1, Relaxed);
             Ok(())
         })
@@ -327,9 +327,9 @@ fn condvar_killable() -> Result {
             let mut goods = other.goods.lock();
             let more = &other.more;
             more.wait_while_killable(&mut goods, |n| other.sold_out(n))?;
-            *goods -= 1;
+            *goods = goods.checked_sub(1).ok_or(ERANGE)?;
             more.wait_while(&mut goods, |n| other.sold_out(n));
-            *goods -= 1;
+            *goods = goods.checked_sub(1).ok_or(ERANGE)?;
             Ok(())
         })?,
         GFP_KERNEL,
