@@ -66,7 +66,6 @@ pub mod preempt;
 pub mod rcu;
 pub mod rcu_list;
 pub mod rcu_pointer;
-pub mod rcu_retired;
 pub(crate) mod registry;
 pub mod resilient;
 pub mod rwlock;

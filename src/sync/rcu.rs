@@ -25,6 +25,8 @@
 
 use kernel::{bindings, error::to_result, prelude::*};
 
+pub mod retired;
+
 pub use super::{
     rcu_list::RcuList,
     rcu_pointer::{Node, Rcu, Retired},

@@ -26,7 +26,10 @@ mod cursor;
 
 pub use cursor::Cursor;
 
-use super::{rcu, rcu_retired, rcu_retired::Object};
+use super::rcu::{
+    self,
+    retired::{self, Object},
+};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
     bindings,
@@ -67,10 +70,10 @@ impl<T> Links<T> {
 }
 
 /// An element that is not in a list yet.
-pub type Node<T> = rcu_retired::Node<T, bindings::list_head>;
+pub type Node<T> = retired::Node<T, bindings::list_head>;
 
 /// An element that was unlinked but that lookups may still see.
-pub type Removed<T> = rcu_retired::Retired<T, bindings::list_head>;
+pub type Removed<T> = retired::Retired<T, bindings::list_head>;
 
 /// A list with lookups under RCU and writers under a lock `B`.
 ///

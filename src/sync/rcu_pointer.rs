@@ -23,13 +23,12 @@
 
 use super::{
     atomic::{Atomic, Full, Relaxed},
-    rcu,
-    rcu_retired::Object,
+    rcu::{self, retired::Object},
 };
 use core::{marker::PhantomData, mem::offset_of, ptr::NonNull};
 use kernel::prelude::*;
 
-pub use super::rcu_retired::{Node, Retired};
+pub use super::rcu::retired::{Node, Retired};
 
 /// An owning pointer to a `T`, or none, that is read under RCU.
 ///

@@ -18,7 +18,7 @@
 //! | safe against | as the lock of the condition: preempt-safe, SMP-safe, and interrupt-safe if it is |
 //! | sleeps | waiting does, notifying does not |
 //! | `PREEMPT_RT` | no notifying from hardirq: the queue's own lock sleeps |
-//! | fairness | `notify_one` wakes who has waited longest since it last slept; the lock decides who goes on first |
+//! | fairness | `notify_one` wakes exactly one, who has waited longest since it last slept; the lock decides who goes on first |
 //! | cost | waiting: the queue's lock twice and a context switch; notifying nobody: the queue's lock |
 //! | order | of the lock: what was done under it before the notification is seen by who wakes |
 //! | errors | `ERESTARTSYS`: a signal, or a request to stop a kernel thread; `ETIMEDOUT`: the limit is over |

@@ -2,12 +2,12 @@
 
 //! Objects that readers reach under RCU: how they begin, and how they end.
 //!
-//! [`RcuList`](super::RcuList) and [`Rcu`](super::Rcu) publish such objects. Allocating is apart
+//! [`RcuList`](rcu::RcuList) and [`Rcu`](rcu::Rcu) publish such objects. Allocating is apart
 //! from publishing, so that no memory is allocated under a writers' lock; and what was unlinked
 //! ends no sooner than a grace period later, in process context, without having to allocate
 //! anything for that.
 
-use super::rcu;
+use crate::sync::rcu;
 use core::{
     ops::{Deref, DerefMut},
     ptr::NonNull,
@@ -16,12 +16,12 @@ use kernel::{alloc::Flags, prelude::*, types::Opaque};
 
 /// What is allocated: a value, its place `H` in a structure, and what its deferred end needs.
 #[pin_data]
-pub(super) struct Object<T, H> {
+pub(in crate::sync) struct Object<T, H> {
     #[pin]
-    pub(super) place: Opaque<H>,
+    pub(in crate::sync) place: Opaque<H>,
     #[pin]
     reclaim: Opaque<rcu::Reclaim>,
-    pub(super) value: T,
+    pub(in crate::sync) value: T,
 }
 
 /// A value that nobody can reach yet.
@@ -53,7 +53,7 @@ impl<T, H> Node<T, H> {
     }
 
     /// Gives the object away. It stays where it is.
-    pub(super) fn into_raw(self) -> NonNull<Object<T, H>> {
+    pub(in crate::sync) fn into_raw(self) -> NonNull<Object<T, H>> {
         // SAFETY: The object is never moved out of its allocation.
         let object = KBox::leak(unsafe { Pin::into_inner_unchecked(self.0) });
         NonNull::from(object)
@@ -64,7 +64,7 @@ impl<T, H> Node<T, H> {
     /// # Safety
     ///
     /// `object` must come from [`into_raw`](Self::into_raw), and nobody else may have it.
-    pub(super) unsafe fn from_raw(object: NonNull<Object<T, H>>) -> Self {
+    pub(in crate::sync) unsafe fn from_raw(object: NonNull<Object<T, H>>) -> Self {
         // INVARIANT: Nobody has got at it meanwhile.
         // SAFETY: By the safety requirements of this function; it was not moved.
         Self(unsafe { Pin::new_unchecked(KBox::from_raw(object.as_ptr())) })
@@ -107,7 +107,7 @@ impl<T: Send + Sync + 'static, H> Retired<T, H> {
     ///
     /// `object` must come from [`Node::into_raw`], must have been unlinked from where readers find
     /// it, and be owned by nobody else.
-    pub(super) unsafe fn from_raw(object: NonNull<Object<T, H>>) -> Self {
+    pub(in crate::sync) unsafe fn from_raw(object: NonNull<Object<T, H>>) -> Self {
         // INVARIANT: By the safety requirements of this function.
         Self(object)
     }
