@@ -89,10 +89,10 @@ impl<T: Send + Sync + 'static> Rcu<T> {
     /// lives.
     #[inline]
     pub fn read<'a>(&'a self, _guard: &'a rcu::Guard) -> Option<&'a T> {
+        let field = self.object.as_ptr().cast();
         // SAFETY: The field is valid for reads, and the RCU read lock is held.
-        let object =
-            unsafe { crate::ffi::childkernel_rcu_dereference(self.object.as_ptr().cast()) }
-                .cast::<Object<T, ()>>();
+        let object = unsafe { crate::ffi::childkernel_rcu_dereference(field) };
+        let object = object.cast::<Object<T, ()>>();
         if object.is_null() {
             return None;
         }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A value that tells whether it is whole, and counts its end.
+//! A value that tells whether it is whole, and counts its end; and a reader that stays at it.
 
 use childkernel::sync::{
-    atomic::{Atomic, Full, Relaxed},
+    atomic::{Acquire, Atomic, Full, Relaxed, Release},
     preempt::{in_softirq, irqs_disabled, preempt_count},
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{delay::udelay, Delta},
+};
 
 /// The state of an element that may be looked at.
 const LIVE: u32 = 0x6c69_7665;
@@ -88,5 +92,51 @@ impl Drop for Element {
             self.tally.wrong.fetch_add(1, Relaxed);
         }
         self.tally.freed.fetch_add(1, Relaxed);
+    }
+}
+
+/// A child that looks while it is inside, until it is told to leave.
+pub(super) struct Inside {
+    /// 1: it is inside; 2: it may leave; 3: it has left, or is about to.
+    state: Atomic<u32>,
+    pub(super) wrong: Atomic<u32>,
+}
+
+impl Inside {
+    pub(super) fn new() -> Result<Arc<Self>> {
+        Ok(Arc::new(
+            Self {
+                state: Atomic::new(0),
+                wrong: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Stays inside, 20 s at most, as long as what is seen is so.
+    pub(super) fn stay(&self, so: impl Fn() -> bool) {
+        self.state.store(1, Release);
+        for _ in 0..20_000 {
+            if self.state.load(Acquire) == 2 {
+                break;
+            }
+            if !so() {
+                self.wrong.fetch_add(1, Relaxed);
+            }
+            udelay(Delta::from_millis(1));
+        }
+        self.state.store(3, Release);
+    }
+
+    pub(super) fn is_in(&self) -> bool {
+        self.state.load(Acquire) == 1
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.state.load(Acquire) == 3
+    }
+
+    pub(super) fn leave(&self) {
+        self.state.store(2, Release);
     }
 }

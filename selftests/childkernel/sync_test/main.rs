@@ -58,6 +58,7 @@ macro_rules! cases {
 
 mod element;
 mod rcu;
+mod rcu_list;
 mod rcu_storm;
 mod sleeping;
 mod spinning;
@@ -71,6 +72,7 @@ static CASES: &[&[Case]] = &[
     sleeping::CASES,
     wait::CASES,
     rcu::CASES,
+    rcu_list::CASES,
     rcu_storm::CASES,
 ];
 
