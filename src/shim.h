@@ -168,7 +168,11 @@ void childkernel_init_list_head_rcu(struct list_head *head);
 void childkernel_list_add_rcu(struct list_head *new, struct list_head *head);
 void childkernel_list_add_tail_rcu(struct list_head *new, struct list_head *head);
 void childkernel_list_del_rcu(struct list_head *entry);
+void childkernel_list_replace_rcu(struct list_head *new, struct list_head *old);
 struct list_head *childkernel_list_next_rcu(const struct list_head *entry);
+
+/* sync/rcu_pointer.rs */
+void *childkernel_rcu_dereference(void *const *p);
 
 /* sync/rcu.rs */
 struct childkernel_reclaim {
@@ -211,6 +215,8 @@ void childkernel_local_lock_bh(local_lock_t *lock);
 void childkernel_local_unlock_bh(local_lock_t *lock);
 void childkernel_local_lock_irq(local_lock_t *lock);
 void childkernel_local_unlock_irq(local_lock_t *lock);
+/* sync/wait.rs */
+bool childkernel_fatal_signal_pending(void);
 
 /* sync/percpu.rs */
 void *childkernel_percpu_alloc(size_t size, size_t align);

@@ -17,8 +17,11 @@
 //! | small plain data, read much more often than written | [`SeqLock`] | readers never block a writer, they retry |
 //! | the same, written under a lock that you have already | [`SeqCount`] | lock and count in one |
 //! | linked data, looked up much more often than changed | [`RcuList`] | lookups wait for nobody, from any context |
+//! | data of any kind, read much more often than replaced | [`Rcu`] | readers wait for nobody, from any context |
+//! | the same, but readers sleep | [`Srcu`] | a domain of its own waits for its readers |
 //! | at most so many at once | [`Semaphore`] | counts; anybody may give back |
 //! | one event to wait for | [`Completion`] | counts, so that a signal before the wait is not lost |
+//! | a condition to wait for, of data under a lock | [`CondVar`] | gives the lock away while it waits |
 //! | one number | [`atomic`] | no lock at all |
 //! | flags | [`BitArray`](atomic::BitArray) | no lock at all |
 //! | something to hand over, and no wait | a release store and an acquire load; [`barrier`] | ordering is all it needs |
@@ -53,12 +56,18 @@
 //! | [`LocalLock`] | yes | no, take the `Bh` one | no, take the `Irq` one | no | sleeps |
 //! | [`LocalLockBh`] | yes | yes | no | no | sleeps |
 //! | [`LocalLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |
+//! | [`Rcu`] reader, `replace`, `defer` | yes | yes | yes | no | the same |
+//! | [`rcu::synchronize`], [`rcu::flush`] | yes | no | no | yes | the same |
+//! | [`Srcu`] reader | yes | yes | yes | yes, in process context | the same |
+//! | [`Srcu`] `synchronize` | yes | no | no | yes | the same |
 //! | [`Completion`] signal | yes | yes | yes | no | `complete_all` not from hardirq |
 //! | [`Completion`] wait | yes | no | no | yes | the same |
+//! | [`CondVar`] notify | yes | yes | yes | no | not from hardirq |
+//! | [`CondVar`] wait | yes | no | no | yes | the same |
 //!
 //! Waits that a signal, or a request to stop, has ended give `EINTR` for mutexes and semaphores of
-//! all kinds, `ERESTARTSYS` for completions; a limit that is over gives `ETIME` for semaphores,
-//! `ETIMEDOUT` for completions, as in C.
+//! all kinds, `ERESTARTSYS` for completions and wait queues; a limit that is over gives `ETIME` for
+//! semaphores, `ETIMEDOUT` for completions and wait queues.
 //!
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.
@@ -66,8 +75,8 @@
 pub mod atomic;
 pub mod barrier;
 pub mod completion;
-pub mod lockable;
 pub mod local_lock;
+pub mod lockable;
 pub mod mutex;
 pub mod nested;
 pub mod order;
@@ -75,6 +84,7 @@ pub mod percpu;
 pub mod preempt;
 pub mod rcu;
 pub mod rcu_list;
+pub mod rcu_pointer;
 pub(crate) mod registry;
 pub mod resilient;
 pub mod rwlock;
@@ -83,16 +93,19 @@ pub mod semaphore;
 pub mod seqcount;
 pub mod seqlock;
 pub mod spinlock;
+pub mod srcu;
+pub mod wait;
 mod words;
 
 pub use completion::Completion;
+pub use kernel::sync::{lock, Arc};
+pub use local_lock::{LocalLock, LocalLockBh, LocalLockIrq};
 pub use lockable::Lockable;
 pub use mutex::{new_mutex, Mutex, MutexExt, MutexGuard};
 pub use order::{lock_levels, Ordered, Outermost, Token};
-pub use kernel::sync::{lock, Arc};
-pub use local_lock::{LocalLock, LocalLockBh, LocalLockIrq};
 pub use percpu::{PerCpu, PerCpuCounters};
 pub use rcu_list::RcuList;
+pub use rcu_pointer::Rcu;
 pub use resilient::ResilientSpinLock;
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};
 pub use rwsem::{PerCpuRwSemaphore, RwSemaphore};
@@ -103,3 +116,5 @@ pub use spinlock::{
     new_spinlock, new_spinlock_irq, RawSpinLock, RawSpinLockIrq, SpinLock, SpinLockBh,
     SpinLockGuard, SpinLockIrq,
 };
+pub use srcu::{new_srcu, Srcu};
+pub use wait::{new_condvar, CondVar, CondVarExt};

@@ -35,6 +35,7 @@ mod counter;
 mod handshake;
 mod kind;
 mod list;
+mod published;
 mod record;
 mod report;
 

@@ -16,7 +16,7 @@ use childkernel::{
         preempt::{local_bh_disable, local_interrupt_disable, preempt_disable},
         rcu, rcu_list, rcu_pointer, Completion, CondVar, CondVarExt, LocalLock, Mutex, MutexExt,
         Ordered, PerCpu, PerCpuRwSemaphore, RawSpinLockIrq, Rcu, RcuList, ResilientSpinLock,
-        RwLock, RwSemaphore, Semaphore, SeqCount, SeqLock, SpinLock, SpinLockBh, Srcu, Token,
+        RwLock, RwSemaphore, SeqCount, SeqLock, SpinLock, SpinLockBh, Srcu, Token,
     },
 };
 use kernel::{prelude::*, sync::Arc};
@@ -324,8 +324,24 @@ struct Tour;
 impl kernel::Module for Tour {
     fn init(_: &'static ThisModule) -> Result<Self> {
         let stops = stops![
-            atomic, barrier, preempt, percpu, local_lock, spinlock, resilient, rwlock, mutex,
-            semaphore, rwsem, seqlock, seqcount, completion, wait, rcu_pointer, rcu_list, srcu,
+            atomic,
+            barrier,
+            preempt,
+            percpu,
+            local_lock,
+            spinlock,
+            resilient,
+            rwlock,
+            mutex,
+            semaphore,
+            rwsem,
+            seqlock,
+            seqcount,
+            completion,
+            wait,
+            rcu_pointer,
+            rcu_list,
+            srcu,
             order,
         ];
         for (name, stop) in stops {

@@ -42,7 +42,7 @@ with_all() {
 SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
 CASES=()
 [ ! -e "$SYNC_TEST" ] || mapfile -t CASES < <(modinfo -F case "$SYNC_TEST")
-begin $((5 + ${#CASES[@]}))
+begin $((6 + ${#CASES[@]}))
 if [ -e "$SYNC_TEST" ]; then
 	try_keep "an unknown case is refused" no_case
 	for case in "${CASES[@]}"; do
@@ -54,6 +54,7 @@ else
 	try_skip "they leave nothing behind" "nor have they run"
 fi
 try "counter with every primitive" with_all counter 22
-try "record with every primitive" with_all record 10
-try "handshake with every primitive" with_all handshake 3
+try "record with every primitive" with_all record 11
+try "list with every primitive" with_all list 2
+try "handshake with every primitive" with_all handshake 4
 finish

@@ -29,6 +29,12 @@ void childkernel_list_del_rcu(struct list_head *entry)
 }
 EXPORT_SYMBOL_GPL(childkernel_list_del_rcu);
 
+void childkernel_list_replace_rcu(struct list_head *new, struct list_head *old)
+{
+	list_replace_rcu(old, new);
+}
+EXPORT_SYMBOL_GPL(childkernel_list_replace_rcu);
+
 struct list_head *childkernel_list_next_rcu(const struct list_head *entry)
 {
 	return rcu_dereference(list_next_rcu(entry));

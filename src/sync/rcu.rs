@@ -2,16 +2,48 @@
 
 //! Read-copy-update: readers that wait for nobody.
 //!
-//! The read side is the `kernel` crate's. What is here is the queue for memory that has to wait for
-//! a grace period and whose destructor then wants process context.
+//! Writers publish new data beside the old and end the old when no reader can see it any more. The
+//! read side is the `kernel` crate's; [`Rcu`] is a pointer to publish by, [`RcuList`] a list. What
+//! is here besides is the queue for memory that has to wait for a grace period and whose destructor
+//! then wants process context.
 //!
-//! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h) |
+//! | context | reading: process, softirq, hardirq; what waits for others: process |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes |
+//! | sleeps | readers must not; [`synchronize`], [`synchronize_expedited`], [`rcu_barrier`] and [`flush`] do |
+//! | `PREEMPT_RT` | the same; readers are preemptible, as with `CONFIG_PREEMPT_RCU` |
+//! | fairness | readers never wait; one that never leaves keeps all grace periods of the machine waiting |
+//! | cost | reading: a count of this thread, or nothing; a grace period: milliseconds, nobody spins |
+//! | order | what a reader did comes before the end of each grace period that it was inside of; what came before a grace period is seen by readers that begin after it |
+//! | errors | none |
 //!
 //! Reference: <https://docs.kernel.org/RCU/whatisRCU.html>
 
 use kernel::{bindings, error::to_result, prelude::*};
 
-pub use kernel::sync::rcu::{rcu_barrier, read_lock, synchronize_rcu, Guard};
+pub mod retired;
+
+pub use super::{
+    rcu_list::RcuList,
+    rcu_pointer::{Node, Rcu, Retired},
+};
+pub use kernel::sync::rcu::{
+    rcu_barrier, read_lock, synchronize_rcu, synchronize_rcu as synchronize, Guard,
+};
+
+/// Waits for one grace period as [`synchronize`] does, sooner, by disturbing all other CPUs.
+///
+/// For what is rare and has somebody waiting; never in a loop.
+///
+/// Context: process, may sleep.
+pub fn synchronize_expedited() {
+    // SAFETY: May be called from process context, whatever state the readers are in.
+    unsafe { bindings::synchronize_rcu_expedited() };
+}
 
 /// Waits until everything that was given to deferred reclaim before this call has been dropped.
 ///

@@ -2,21 +2,39 @@
 
 //! A list that is looked up under RCU: lookups take no lock and wait for nobody.
 //!
-//! Writers are serialised by a lock that the type names. An element is built, then published
-//! behind a write barrier; after removal it is freed no sooner than a grace period later.
+//! For linked data that is looked up much more often than it is changed. Writers are serialised by
+//! a lock that the type names. An element is built, then published behind a write barrier; after
+//! removal it is freed no sooner than a grace period later.
 //!
-//! C header: [`include/linux/rculist.h`](srctree/include/linux/rculist.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/rculist.h`](srctree/include/linux/rculist.h) |
+//! | context | lookups and deferring an end: process, softirq, hardirq; writers: where their lock may be taken, by default process; elements are dropped in process context |
+//! | safe against | lookups: preempt-safe, SMP-safe and interrupt-safe; writers: as their lock |
+//! | sleeps | lookups never; writers as their lock; `synchronize` does |
+//! | `PREEMPT_RT` | lookups are the same, and preemptible; writers as their lock, the default one sleeps |
+//! | fairness | lookups never wait; writers as their lock |
+//! | cost | looking up: a load for each element; removing: a grace period later a free |
+//! | order | who finds an element sees all that was done before it was published |
+//! | errors | `ENOMEM` from [`Node::new`]; what could not be placed is given back |
 //!
 //! Reference: <https://docs.kernel.org/RCU/listRCU.html>
 
-use super::rcu;
-use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
+mod cursor;
+
+pub use cursor::Cursor;
+
+use super::rcu::{
+    self,
+    retired::{self, Object},
+};
+use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
-    alloc::Flags,
     bindings,
     prelude::*,
     sync::{
-        barrier::{smp_mb, Write},
         lock::{spinlock::SpinLockBackend, Backend, Guard, Lock},
         LockClassKey,
     },
@@ -32,55 +50,36 @@ macro_rules! new_rcu_list {
 }
 pub use crate::new_rcu_list;
 
-/// What is linked: the element with its place in the list and what its deferred end needs.
-#[pin_data]
-struct Links<T> {
-    #[pin]
-    list: Opaque<bindings::list_head>,
-    #[pin]
-    reclaim: Opaque<rcu::Reclaim>,
-    value: T,
-}
+/// What is linked.
+type Links<T> = Object<T, bindings::list_head>;
 
 impl<T> Links<T> {
     /// # Safety
     ///
-    /// `list` must point to the field `list` of a live `Links<T>`.
+    /// `list` must point to the place of a live object.
     unsafe fn from_list(list: *mut bindings::list_head) -> *mut Self {
         // SAFETY: By the safety requirements of this function.
-        unsafe { kernel::container_of!(Opaque::cast_from(list), Self, list) }.cast_mut()
+        unsafe { kernel::container_of!(Opaque::cast_from(list), Self, place) }.cast_mut()
+    }
+
+    /// Its place, with the right to go from there to the whole.
+    fn list(this: NonNull<Self>) -> *mut bindings::list_head {
+        // SAFETY: Only an address is computed; no reference is made of it.
+        Opaque::cast_into(unsafe { &raw const (*this.as_ptr()).place })
     }
 }
 
 /// An element that is not in a list yet.
-///
-/// Allocating is apart from linking, so that no memory is allocated under the writers' lock.
-pub struct Node<T>(Pin<KBox<Links<T>>>);
+pub type Node<T> = retired::Node<T, bindings::list_head>;
 
-impl<T> Node<T> {
-    /// Allocates an element.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub fn new(value: T, flags: Flags) -> Result<Self> {
-        Ok(Self(KBox::pin_init(
-            pin_init!(Links {
-                list <- Opaque::uninit(),
-                reclaim <- Opaque::uninit(),
-                value,
-            }),
-            flags,
-        )?))
-    }
-}
+/// An element that was unlinked but that lookups may still see.
+pub type Removed<T> = retired::Retired<T, bindings::list_head>;
 
 /// A list with lookups under RCU and writers under a lock `B`.
 ///
-/// Context: lookups from process, softirq and hardirq; writers where `B` may be taken, by default
-/// process context. Elements are dropped in process context.
-///
-/// Order: a lookup that finds an element sees all that was done before it was pushed.
+/// Elements that were removed pile up until a grace period is over, which takes far longer than
+/// removing: a writer that goes on and on has to [`synchronize`](Removed::synchronize) once in so
+/// many.
 ///
 /// # Invariants
 ///
@@ -207,61 +206,77 @@ pub struct Writer<'a, T: Send + Sync + 'static, B: Backend> {
 impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
     /// Publishes an element at the front.
     pub fn push_front(&mut self, node: Node<T>) {
-        self.publish(node, crate::ffi::childkernel_list_add_rcu);
+        self.cursor().insert_after(node);
     }
 
     /// Publishes an element at the back.
     pub fn push_back(&mut self, node: Node<T>) {
-        self.publish(node, crate::ffi::childkernel_list_add_tail_rcu);
+        self.cursor().insert_before(node);
     }
 
-    /// Links a node so that whoever finds it sees it whole.
+    /// Publishes an element behind the first one that `wanted` is true for.
     ///
-    /// `list_add_rcu()` links by a store-release, which orders all that was done to the node before
-    /// the link. The explicit write barrier in front says the same once more, for the reader of
-    /// this code and whatever way the native function takes; no test can tell that it is needed.
-    /// Either pairs with the address dependency of `rcu_dereference()` in [`Iter::next`]. As a
-    /// litmus test:
+    /// # Errors
     ///
-    /// ```text
-    /// C MP+wmb+addr
-    /// {
-    /// int value = 0;
-    /// int *link = &other;
-    /// }
-    /// P0(int *value, int **link) { WRITE_ONCE(*value, 1); smp_wmb(); WRITE_ONCE(*link, value); }
-    /// P1(int **link) { int *r0 = rcu_dereference(*link); int r1 = READ_ONCE(*r0); }
-    /// exists (1:r0=value /\ 1:r1=0)
-    /// (* Result: Never *)
-    /// ```
-    fn publish(
+    /// Gives `node` back if there is none.
+    pub fn insert_after(
         &mut self,
+        wanted: impl FnMut(&T) -> bool,
         node: Node<T>,
-        link: unsafe extern "C" fn(*mut bindings::list_head, *mut bindings::list_head),
-    ) {
-        // SAFETY: The links are never moved out of their allocation.
-        let links = KBox::into_raw(unsafe { Pin::into_inner_unchecked(node.0) });
-        smp_mb(Write);
-        // INVARIANT: The list owns the node from here on.
-        // SAFETY: `links` is a live allocation that is in no list; the writers' lock is held.
-        unsafe {
-            // Not through a reference: lookups go from the field to the whole.
-            let list = Opaque::cast_into(&raw const (*links).list);
-            link(list, self.list.head.get())
-        };
+    ) -> Result<(), Node<T>> {
+        match self.find(wanted) {
+            Some(mut cursor) => {
+                cursor.insert_after(node);
+                Ok(())
+            }
+            None => Err(node),
+        }
+    }
+
+    /// Publishes an element in front of the first one that `wanted` is true for.
+    ///
+    /// # Errors
+    ///
+    /// Gives `node` back if there is none.
+    pub fn insert_before(
+        &mut self,
+        wanted: impl FnMut(&T) -> bool,
+        node: Node<T>,
+    ) -> Result<(), Node<T>> {
+        match self.find(wanted) {
+            Some(mut cursor) => {
+                cursor.insert_before(node);
+                Ok(())
+            }
+            None => Err(node),
+        }
+    }
+
+    /// Publishes an element in the place of the first one that `wanted` is true for.
+    ///
+    /// A lookup finds either the one or the other.
+    ///
+    /// # Errors
+    ///
+    /// Gives `node` back if there is none.
+    pub fn replace(
+        &mut self,
+        wanted: impl FnMut(&T) -> bool,
+        node: Node<T>,
+    ) -> Result<Removed<T>, Node<T>> {
+        match self.find(wanted) {
+            Some(mut cursor) => cursor.replace(node),
+            None => Err(node),
+        }
+    }
+
+    /// Unlinks the first element that `wanted` is true for.
+    pub fn remove(&mut self, wanted: impl FnMut(&T) -> bool) -> Option<Removed<T>> {
+        self.find(wanted)?.remove()
     }
 
     /// Looks at the elements.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.links().map(|links| {
-            // SAFETY: The links are live. The element stays as long as nobody removes it, which
-            // takes the writer mutably; the value is never lent mutably once it is published.
-            unsafe { &(*links.as_ptr()).value }
-        })
-    }
-
-    /// Goes through what is linked.
-    fn links(&self) -> impl Iterator<Item = NonNull<Links<T>>> + '_ {
         let head = self.list.head.get();
         let mut at = head;
         core::iter::from_fn(move || {
@@ -271,80 +286,28 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
             if at == head {
                 return None;
             }
-            // SAFETY: By the invariant of the list, what is not the head is the field of a
-            // `Links`.
-            NonNull::new(unsafe { Links::<T>::from_list(at) })
+            // SAFETY: By the invariant of the list, what is not the head is the place of an
+            // element. It stays as long as nobody removes it, which takes the writer mutably; the
+            // value is never lent mutably once it is published.
+            Some(unsafe { &(*Links::<T>::from_list(at)).value })
         })
     }
 
-    /// Unlinks the first element that `wanted` is true for.
-    pub fn remove(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Removed<T>> {
-        let links = self.links().find(|links| {
-            // SAFETY: As in `iter`.
-            wanted(unsafe { &(*links.as_ptr()).value })
-        })?;
-        // INVARIANT: The list does not own the node any more, `Removed` does.
-        // SAFETY: The node is in the list and the writers' lock is held.
-        unsafe { crate::ffi::childkernel_list_del_rcu((*links.as_ptr()).list.get()) };
-        Some(Removed(links))
-    }
-}
-
-/// An element that was unlinked but that lookups may still see.
-///
-/// Dropping it defers its end, as [`defer`](Self::defer) does.
-///
-/// # Invariants
-///
-/// Owns a node that was allocated by [`Node::new`], was in a list and is not any more.
-pub struct Removed<T: Send + Sync + 'static>(NonNull<Links<T>>);
-
-// SAFETY: It owns a value that is `Send`.
-unsafe impl<T: Send + Sync + 'static> Send for Removed<T> {}
-
-impl<T: Send + Sync + 'static> Removed<T> {
-    /// Drops the element in process context, some time after a grace period. Does not wait.
-    ///
-    /// [`rcu::flush`] waits for it.
-    pub fn defer(self) {}
-
-    /// Waits for a grace period, then drops the element. Process context, may sleep.
-    pub fn synchronize(self) {
-        let links = self.0;
-        core::mem::forget(self);
-        rcu::synchronize_rcu();
-        // SAFETY: By the type invariant it is ours, and after the grace period nobody sees it.
-        drop(unsafe { KBox::from_raw(links.as_ptr()) });
+    /// Begins to go through the list, to change it on the way. Stands at its two ends at first.
+    pub fn cursor(&mut self) -> Cursor<'_, T> {
+        // SAFETY: `head` is that of a list of `Links<T>`, which the writers' lock, held as long as
+        // `self` is borrowed, keeps others from changing.
+        unsafe { Cursor::new(self.list.head.get()) }
     }
 
-    /// # Safety
-    ///
-    /// Only to be called by the reclaim queue, with what `drop` gave to it.
-    unsafe extern "C" fn free(item: *mut rcu::Reclaim) {
-        // SAFETY: `item` is inside the links that `drop` gave away.
-        unsafe {
-            let links = kernel::container_of!(Opaque::cast_from(item), Links<T>, reclaim);
-            drop(KBox::from_raw(links.cast_mut()));
+    /// Stands at the first element that `wanted` is true for, if there is one.
+    pub fn find(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Cursor<'_, T>> {
+        let mut cursor = self.cursor();
+        while cursor.move_next() {
+            if cursor.peek().is_some_and(&mut wanted) {
+                return Some(cursor);
+            }
         }
-    }
-}
-
-impl<T: Send + Sync + 'static> Deref for Removed<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariant the node is live; the value is only ever shared.
-        unsafe { &(*self.0.as_ptr()).value }
-    }
-}
-
-impl<T: Send + Sync + 'static> Drop for Removed<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant the node is live and ours until `free` runs, and the field
-        // is in no other use. `free` is made in the crate that knows `T`, as is the end of `T`.
-        unsafe {
-            let item = Opaque::cast_into(&raw const (*self.0.as_ptr()).reclaim);
-            rcu::reclaim(item, Self::free)
-        };
+        None
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `handshake`: pairs of children pass a token to and fro through completions, semaphores or
-//! flags that they look at in turn.
+//! `handshake`: pairs of children pass a token to and fro through completions, semaphores,
+//! flags that they look at in turn, or condition variables.
 //!
 //! What must hold: each child gets the token with the number that it expects, and every wait ends.
 #![deny(unsafe_code)]
@@ -13,8 +13,9 @@ use crate::{
     sync::{
         atomic::{Acquire, Atomic, FetchUpdate, Relaxed, Release},
         barrier::{smp_mb, Read, Write},
+        new_condvar, new_mutex,
         semaphore::{Permit, Semaphore},
-        Completion,
+        Completion, CondVar, CondVarExt, Mutex,
     },
 };
 use kernel::{
@@ -135,6 +136,50 @@ impl Signal for Flag {
     }
 }
 
+/// A condition variable remembers nothing: the signals that nobody has taken are counted beside.
+#[pin_data]
+struct Bell {
+    #[pin]
+    rung: Mutex<u64>,
+    #[pin]
+    more: CondVar,
+}
+
+impl Bell {
+    /// Takes a signal, if there is one.
+    fn take(rung: &mut u64) -> Option<()> {
+        *rung = rung.checked_sub(1)?;
+        Some(())
+    }
+}
+
+impl Signal for Bell {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            rung <- new_mutex!(0, "childkernel_handshake"),
+            more <- new_condvar!("childkernel_handshake"),
+        })
+    }
+
+    fn signal(&self) {
+        let mut rung = self.rung.lock();
+        *rung = rung.wrapping_add(1);
+        self.more.notify_one();
+    }
+
+    fn wait(&self, _: &mut Context<'_>, limit_ms: u32) -> Result {
+        let limit = Context::jiffies(limit_ms);
+        let mut rung = self.rung.lock();
+        self.more
+            .wait_while_interruptible_timeout(&mut rung, |n| *n == 0, limit)?;
+        Self::take(&mut rung).ok_or(EAGAIN)
+    }
+
+    fn try_wait(&self) -> bool {
+        Self::take(&mut self.rung.lock()).is_some()
+    }
+}
+
 #[pin_data]
 struct Pair<S: Signal> {
     #[pin]
@@ -171,6 +216,11 @@ pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
 /// Through flags.
 pub(super) fn barrier(plan: &Plan) -> Result<Arc<dyn Load>> {
     make::<Flag>(plan)
+}
+
+/// Through condition variables.
+pub(super) fn condvar(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<Bell>(plan)
 }
 
 fn make<S: Signal>(plan: &Plan) -> Result<Arc<dyn Load>> {

@@ -108,10 +108,13 @@ kinds! {
     "record", "rwlock", "record-rwlock", WritersAndReaders, WhenAsked, record::rwlock;
     "record", "rwsem", "record-rwsem", WritersAndReaders, WhenAsked, record::rwsem;
     "record", "percpu_rwsem", "record-percpu", WritersAndReaders, WhenAsked, record::percpu_rwsem;
-    "list", "rculist", "list", WritersAndReaders, Always, list::new;
+    "record", "rcu", "record-rcu", WritersAndReaders, WhenAsked, record::rcu;
+    "list", "rculist", "list", WritersAndReaders, Always, list::spinlock;
+    "list", "rculist_mutex", "list-mutex", WritersAndReaders, WhenAsked, list::mutex;
     "handshake", "completion", "handshake", Pairs, Always, handshake::completion;
     "handshake", "semaphore", "handshake-sem", Pairs, WhenAsked, handshake::semaphore;
     "handshake", "barrier", "handshake-bar", Pairs, WhenAsked, handshake::barrier;
+    "handshake", "condvar", "handshake-cv", Pairs, WhenAsked, handshake::condvar;
 }
 
 impl KindInfo {

@@ -17,7 +17,8 @@ use crate::{
     stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
-        lock::spinlock::SpinLockBackend,
+        lock::{mutex::MutexBackend, spinlock::SpinLockBackend},
+        lockable::BackendKind,
         rcu,
         rcu_list::{Node, Removed, Writer},
         RcuList,
@@ -114,13 +115,18 @@ impl Drop for Element {
 
 /// What the timers need: the list and the counters.
 #[pin_data]
-struct Lookup {
+struct Lookup<B: BackendKind> {
     #[pin]
-    list: Counted<RcuList<Element>>,
+    list: Counted<RcuList<Element, B>>,
     tally: Arc<Tally>,
 }
 
-impl Lookup {
+/// Something that timers look up in.
+trait Tick: Send + Sync {
+    fn tick(&self);
+}
+
+impl<B: BackendKind> Lookup<B> {
     /// Looks at all elements. `pause` is called while an element is in use.
     fn check(&self, pause: impl Fn()) -> u64 {
         let mut violations = 0u64;
@@ -136,7 +142,9 @@ impl Lookup {
         }
         violations
     }
+}
 
+impl<B: BackendKind + 'static> Tick for Lookup<B> {
     /// Looks up from a timer, and counts in which context that was.
     fn tick(&self) {
         self.tally.violations.fetch_add(self.check(|| ()), Relaxed);
@@ -158,15 +166,15 @@ macro_rules! ticker {
         struct $name {
             #[pin]
             timer: HrTimer<Self>,
-            lookup: Arc<Lookup>,
+            lookup: Arc<dyn Tick>,
         }
 
         impl $name {
-            fn start(lookup: &Arc<Lookup>) -> Result<ArcHrTimerHandle<Self>> {
+            fn start(lookup: Arc<dyn Tick>) -> Result<ArcHrTimerHandle<Self>> {
                 let this = Arc::pin_init(
                     pin_init!(Self {
                         timer <- HrTimer::new(),
-                        lookup: lookup.clone(),
+                        lookup,
                     }),
                     GFP_KERNEL,
                 )?;
@@ -207,8 +215,8 @@ ticker!(
 type Tickers = (ArcHrTimerHandle<HardTicker>, ArcHrTimerHandle<SoftTicker>);
 
 #[pin_data]
-struct ListLoad {
-    lookup: Arc<Lookup>,
+struct ListLoad<B: BackendKind> {
+    lookup: Arc<Lookup<B>>,
     writers: usize,
     twin: Option<Twin>,
     /// Cancelled when dropped.
@@ -216,8 +224,18 @@ struct ListLoad {
     tickers: Mutex<Option<Tickers>>,
 }
 
+/// With writers under a spinlock.
+pub(super) fn spinlock(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<SpinLockBackend>(plan, c"list/rculist")
+}
+
+/// With writers under a mutex.
+pub(super) fn mutex(plan: &Plan) -> Result<Arc<dyn Load>> {
+    make::<MutexBackend>(plan, c"list/rculist_mutex")
+}
+
 /// Makes the load and starts its timers.
-pub(super) fn new(plan: &Plan) -> Result<Arc<dyn Load>> {
+fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Load>> {
     let tally = Arc::new(
         Tally {
             inserted: Atomic::new(0),
@@ -231,15 +249,18 @@ pub(super) fn new(plan: &Plan) -> Result<Arc<dyn Load>> {
         },
         GFP_KERNEL,
     )?;
-    let lookup = Arc::pin_init(
+    let lookup: Arc<Lookup<B>> = Arc::pin_init(
         try_pin_init!(Lookup {
-            list <- Counted::new(c"list/rculist", new_rcu_list!("childkernel_list")),
+            list <- Counted::new(name, new_rcu_list!("childkernel_list")),
             tally,
         }),
         GFP_KERNEL,
     )?;
-    let tickers = (HardTicker::start(&lookup)?, SoftTicker::start(&lookup)?);
-    let load = Arc::pin_init(
+    let tickers = (
+        HardTicker::start(lookup.clone())?,
+        SoftTicker::start(lookup.clone())?,
+    );
+    let load: Arc<ListLoad<B>> = Arc::pin_init(
         pin_init!(ListLoad {
             lookup,
             writers: plan.writers,
@@ -251,7 +272,7 @@ pub(super) fn new(plan: &Plan) -> Result<Arc<dyn Load>> {
     Ok(load)
 }
 
-impl ListLoad {
+impl<B: BackendKind> ListLoad<B> {
     fn insert(&self, worker: &Worker<'_, '_>, key: u64) -> Result {
         let lookup = &*self.lookup;
         let element = Element::unbuilt(key, lookup.tally.clone());
@@ -274,7 +295,7 @@ impl ListLoad {
     /// Unlinks the first element that is wanted. `pause` is called in the critical section.
     fn unlink(
         &self,
-        list: &mut Writer<'_, Element, SpinLockBackend>,
+        list: &mut Writer<'_, Element, B>,
         wanted: impl Fn(&Element) -> bool,
         pause: impl FnOnce(),
     ) -> Option<Removed<Element>> {
@@ -362,7 +383,7 @@ impl ListLoad {
     }
 }
 
-impl Load for ListLoad {
+impl<B: BackendKind + 'static> Load for ListLoad<B> {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
         if worker.index < self.writers {
             self.write(worker)

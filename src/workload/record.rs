@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `record`: writers update a record of 8 words under a lock, readers copy it.
+//! `record`: writers update a record of 8 words under a lock, or replace it, readers copy it.
 //!
 //! What must hold: no copy is torn, and no reader sees an older record after a newer one.
 #![deny(unsafe_code)]
 
-use super::{Load, Plan, Twin, Worker};
+use super::{published::Published, Load, Plan, Twin, Worker};
 use crate::{
     new_percpu_rwsem, new_rwlock, new_rwsem, new_seqcount, new_seqlock,
     stats::Counted,
@@ -122,6 +122,20 @@ holds! {
     [] PerCpuRwSemaphore<Record>, read;
 }
 
+impl Holds for Published<Record> {
+    fn load(guard: &Self::Guard<'_>) -> Record {
+        guard.load().unwrap_or([0; WORDS])
+    }
+
+    fn store(guard: &mut Self::Guard<'_>, record: Record) {
+        guard.store(record);
+    }
+
+    fn try_read(&self, pause: impl Fn()) -> Option<Record> {
+        self.read(pause)
+    }
+}
+
 #[pin_data]
 struct Records<L: Holds> {
     #[pin]
@@ -182,6 +196,7 @@ under! {
     rwsem: RwSemaphore<Record> = new_rwsem!(record(0), "childkernel_record_rwsem");
     percpu_rwsem: PerCpuRwSemaphore<Record> =
         new_percpu_rwsem!(record(0), "childkernel_record_percpu");
+    rcu: Published<Record> = Published::new(record(0));
 }
 
 impl<L: Holds> Records<L> {

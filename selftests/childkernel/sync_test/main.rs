@@ -57,14 +57,19 @@ macro_rules! cases {
     };
 }
 
-mod order;
 mod atomic;
+mod element;
+mod order;
 mod percpu;
+mod rcu;
+mod rcu_list;
+mod rcu_storm;
 mod seqcount;
 mod seqlock;
 mod sleeping;
 mod spinning;
 mod tokens;
+mod wait;
 
 /// All there are.
 static CASES: &[&[Case]] = &[
@@ -76,6 +81,10 @@ static CASES: &[&[Case]] = &[
     percpu::CASES,
     seqlock::CASES,
     seqcount::CASES,
+    wait::CASES,
+    rcu::CASES,
+    rcu_list::CASES,
+    rcu_storm::CASES,
 ];
 
 module! {
