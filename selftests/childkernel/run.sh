@@ -23,6 +23,7 @@ TOPICS=(
 	hello:60
 	outsider:90
 	sync:120
+	waits:180
 	twins:240
 	log:30
 )

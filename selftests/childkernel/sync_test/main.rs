@@ -59,6 +59,7 @@ macro_rules! cases {
 mod sleeping;
 mod spinning;
 mod tokens;
+mod waits;
 
 /// All there are.
 static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
@@ -130,6 +131,8 @@ fn run(_: &(), input: &mut UserSliceReader) -> Result {
 struct SyncTest {
     #[pin]
     run: File<()>,
+    #[pin]
+    wait: File<waits::Waits>,
     _dir: Dir,
 }
 
@@ -138,6 +141,9 @@ impl kernel::InPlaceModule for SyncTest {
         let dir = Dir::new(c"childkernel_sync_test");
         try_pin_init!(Self {
             run <- dir.write_callback_file(c"run", (), &run),
+            wait <- dir.read_write_callback_file(
+                c"wait", waits::Waits::new(), &waits::read, &waits::write
+            ),
             _dir: dir.clone(),
         })
     }
