@@ -11,6 +11,7 @@ use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
     debugfs::{Dir, File},
     prelude::*,
+    sync::Arc,
     time::{delay::fsleep, Delta},
     uaccess::UserSliceReader,
     ModuleMetadata, ThisModule,
@@ -56,13 +57,21 @@ macro_rules! cases {
     };
 }
 
+mod completion;
+mod interrupts;
 mod sleeping;
 mod spinning;
 mod tokens;
 mod waits;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    tokens::CASES,
+    spinning::CASES,
+    interrupts::CASES,
+    sleeping::CASES,
+    completion::CASES,
+];
 
 module! {
     type: SyncTest,
@@ -112,6 +121,23 @@ fn stop_gives(child: &Handle, error: Error) -> bool {
     let waited = child.record().state() == State::Running;
     child.stop();
     waited && child.record().error() == Some(error)
+}
+
+/// Whether the child goes on to wait when it is asked to stop, and ends well after `release`.
+fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Result<bool> {
+    a_while();
+    let child = Arc::new(child, GFP_KERNEL)?;
+    let other = child.clone();
+    // A stop returns only when the child has ended.
+    let stopper = spawn(c"stopper", move |_| {
+        other.stop();
+        Ok(())
+    })?;
+    let asked = eventually(|| child.record().state() == State::Stopping);
+    a_while();
+    let waited = child.record().state() == State::Stopping;
+    release();
+    Ok(asked && waited && is_done(&stopper) && is_done(&child))
 }
 
 type Case = (&'static str, fn() -> Result);

@@ -199,7 +199,11 @@ impl Waits {
         if holder.is_some() {
             return Err(EBUSY);
         }
+        // Whatever an attempt that went wrong has left.
         let locks = self.locks.clone();
+        locks.completion.reinit();
+        locks.held.reinit();
+        locks.release.reinit();
         *holder = Some(spawn(c"holder", move |_| locks.hold())?);
         let limit = Context::jiffies(20_000);
         self.locks.held.wait_interruptible_timeout(limit).map(drop)
