@@ -5,14 +5,26 @@
 //! For locks that are shared with code that may die while it holds one: a child kernel that oopses
 //! keeps its locks for ever, and whoever spins for an ordinary one spins for ever, too.
 //!
-//! A deadlock is noticed by what each CPU holds and wants; anything else by a limit of a quarter of
-//! a second. Release in the reverse order of taking: other orders are safe, but then a deadlock
-//! may be seen where there is none, or be noticed by the limit only.
+//! A deadlock of two CPUs, or of one with itself, is noticed by what each CPU holds and wants, as
+//! far as that is resilient locks; anything else by a limit. Release in the reverse order of taking:
+//! other orders are safe, but then a deadlock may be seen where there is none, or be noticed by the
+//! limit only.
 //!
-//! Context: process, softirq and hardirq if all users keep interrupts off; spins with preemption
-//! disabled, on `PREEMPT_RT` too. Fairness: waiters queue.
+//! There is no `try_lock`: Linux has none. A lock that this CPU holds fails at once, though.
 //!
-//! C header: [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/asm-generic/rqspinlock.h`](srctree/include/asm-generic/rqspinlock.h) |
+//! | context | [`ResilientSpinLock`] process; in interrupts too, where one that comes over a holder gets `EDEADLK` rather than the lock; [`ResilientSpinLockIrq`] all |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: [`ResilientSpinLockIrq`] yes, [`ResilientSpinLock`] no |
+//! | sleeps | no, and nothing that sleeps may be done while one is held |
+//! | `PREEMPT_RT` | the same: it spins, with preemption off and, if `Irq`, interrupts off |
+//! | fairness | first come, first served, but a waiter that gives up may make those behind it give up as well; on a virtual machine without paravirtual spinlocks whoever is lucky |
+//! | cost | one atomic operation and a note of this CPU when free; a holder that is dead costs up to half a second each time, a second on such a virtual machine |
+//! | order | taking is an acquire, releasing a release, as with any spinlock |
+//! | errors | `EDEADLK`: this CPU holds it, or one that its holder wants; `ETIMEDOUT`: it did not become free in time |
 
 use core::{
     cell::UnsafeCell,
