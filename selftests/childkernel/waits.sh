@@ -12,6 +12,7 @@ WAIT=$DEBUGFS/../childkernel_sync_test/wait
 
 # An unknown wait is refused, and the module is there for those below.
 no_wait() {
+	# shellcheck disable=SC2119 # the parameters are those of the module
 	load
 	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
 	! echo none 2>/dev/null >"$WAIT" || fail "it is taken"

@@ -57,6 +57,7 @@ macro_rules! cases {
     };
 }
 
+mod attempt;
 mod completion;
 mod interrupts;
 mod sleeping;
