@@ -144,6 +144,8 @@ void childkernel_write_unlock_bh(rwlock_t *lock);
 void childkernel_res_spin_lock_init(u32 *lock);
 int childkernel_res_spin_lock(u32 *lock);
 void childkernel_res_spin_unlock(u32 *lock);
+int childkernel_res_spin_lock_irq(u32 *lock);
+void childkernel_res_spin_unlock_irq(u32 *lock);
 
 /* sync/mutex.rs */
 int childkernel_mutex_lock_interruptible(struct mutex *lock);

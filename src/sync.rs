@@ -40,7 +40,8 @@
 //! | [`SpinLockIrq`], [`RwLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |
 //! | [`RawSpinLock`] | yes | no | no | no | spins |
 //! | [`RawSpinLockIrq`] | yes | yes | yes | no | spins |
-//! | [`ResilientSpinLock`] | yes | if all users keep interrupts off | likewise | no | spins |
+//! | [`ResilientSpinLock`] | yes | no, take the `Irq` one | likewise | no | spins |
+//! | [`ResilientSpinLockIrq`] | yes | yes | yes | no | spins |
 //! | [`Mutex`], [`RwSemaphore`], [`PerCpuRwSemaphore`] | yes | no | no | yes | the same |
 //! | [`Semaphore`] `up`, `try_down` | yes | yes | yes | no | the same |
 //! | [`Semaphore`] `down` | yes | no | no | yes | the same |
@@ -106,7 +107,7 @@ pub use order::{lock_levels, Ordered, Outermost, Token};
 pub use percpu::{PerCpu, PerCpuCounters};
 pub use rcu_list::RcuList;
 pub use rcu_pointer::Rcu;
-pub use resilient::ResilientSpinLock;
+pub use resilient::{ResilientSpinLock, ResilientSpinLockIrq};
 pub use rwlock::{RwLock, RwLockBh, RwLockIrq};
 pub use rwsem::{PerCpuRwSemaphore, RwSemaphore};
 pub use semaphore::Semaphore;

@@ -24,6 +24,7 @@ TOPICS=(
 	outsider:90
 	tour:60
 	sync:120
+	waits:180
 	twins:240
 	log:30
 )

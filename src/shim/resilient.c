@@ -2,6 +2,7 @@
 /* What src/sync/resilient.rs needs of C: see shim.h. */
 
 #include <linux/export.h>
+#include <linux/interrupt.h>
 #include <asm/rqspinlock.h>
 
 #include "../shim.h"
@@ -25,3 +26,28 @@ void childkernel_res_spin_unlock(u32 *lock)
 	raw_res_spin_unlock((rqspinlock_t *)lock);
 }
 EXPORT_SYMBOL_GPL(childkernel_res_spin_unlock);
+
+/*
+ * Counted, unlike raw_res_spin_lock_irqsave(), so that guards may be dropped in
+ * any order.
+ */
+int childkernel_res_spin_lock_irq(u32 *lock)
+{
+	int ret;
+
+	local_interrupt_disable();
+	ret = raw_res_spin_lock((rqspinlock_t *)lock);
+	if (ret)
+		local_interrupt_enable();
+	return ret;
+}
+EXPORT_SYMBOL_GPL(childkernel_res_spin_lock_irq);
+
+void childkernel_res_spin_unlock_irq(u32 *lock)
+{
+	res_spin_unlock((rqspinlock_t *)lock);
+	local_interrupt_enable();
+	/* Last, as it is what looks whether another task is to run. */
+	preempt_enable();
+}
+EXPORT_SYMBOL_GPL(childkernel_res_spin_unlock_irq);

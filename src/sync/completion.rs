@@ -4,9 +4,22 @@
 //!
 //! The `kernel` crate has `complete_all` and the plain wait. A child kernel also needs to wake one
 //! waiter, to wait with a limit, and above all to wait so that a stop request ends the wait: this
-//! type wraps the same `struct completion` with all of its functions.
+//! type wraps the same `struct completion` with all of its functions, but for those that count the
+//! wait as one for a disk (`_io`).
 //!
-//! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/completion.h`](srctree/include/linux/completion.h) |
+//! | context | waiting: process; all else: process, softirq and hardirq |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes, all but waiting. It guards no data itself |
+//! | sleeps | waiting does; the rest does not |
+//! | `PREEMPT_RT` | [`complete_all`](Completion::complete_all) not from hardirq, as it wakes any number; the rest is the same |
+//! | fairness | those that wait are woken in the order in which they came; one that comes just then may take the completion first, and the one that was woken waits again, as the last |
+//! | cost | a raw spinlock with interrupts off around a counter; two context switches to wait |
+//! | order | who has waited with success, or got it by trying, sees what was done before completing |
+//! | errors | `ERESTARTSYS` on a signal or a stop if interruptible, on a fatal signal if killable; `ETIMEDOUT` when the limit is over |
 //!
 //! Reference: <https://docs.kernel.org/scheduler/completion.html>
 
@@ -33,11 +46,7 @@ const LIMIT_MAX: Jiffies = c_long::MAX as Jiffies;
 
 /// A counting "done" that threads can wait for.
 ///
-/// Each [`complete`](Self::complete) lets one wait through, before or after that wait begins;
-/// waiters are served in the order in which they came.
-///
-/// Context: signalling from process, softirq and hardirq (on `PREEMPT_RT` not `complete_all` from
-/// hardirq); waiting from process context only, as it sleeps. Order: a wait that returns success sees all that the completing thread did before.
+/// Each [`complete`](Self::complete) lets one wait through, before or after that wait begins.
 ///
 /// # Examples
 ///
@@ -122,7 +131,7 @@ impl Completion {
         to_result(unsafe { bindings::wait_for_completion_killable(self.as_raw()) })
     }
 
-    /// Waits until completed, at most `limit` jiffies.
+    /// Waits until completed, at most `limit` jiffies. Neither a signal nor a stop ends it earlier.
     ///
     /// Returns the jiffies that were left, at least 1.
     ///

@@ -5,9 +5,19 @@
 //! The type is the `kernel` crate's. What it lacks are waits that a signal, or a request to stop,
 //! can end: without one a child kernel that waits for a mutex cannot be stopped.
 //!
-//! Context: process, may sleep. Fairness: a waiter that has been passed over is handed the lock.
+//! # At a glance
 //!
-//! C header: [`include/linux/mutex.h`](srctree/include/linux/mutex.h)
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/mutex.h`](srctree/include/linux/mutex.h) |
+//! | context | process; `try_lock` too, if need be with preemption or interrupts off, but never in an interrupt: the owner is a task |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: no, interrupts can not use it |
+//! | sleeps | yes, and so may who holds it |
+//! | `PREEMPT_RT` | an rtmutex: waiters by priority, which the owner inherits; nothing should be tried with preemption or interrupts off |
+//! | fairness | newcomers and those that spin go ahead of sleepers; the first sleeper that was woken in vain is handed the mutex by the next release, so none starves |
+//! | cost | one atomic operation each way when free, else two context switches |
+//! | order | taking is an acquire, releasing a release |
+//! | errors | `EINTR` from [`lock_interruptible`](MutexExt::lock_interruptible) on a signal or a stop, from [`lock_killable`](MutexExt::lock_killable) on a fatal signal; `lock` has none |
 
 use super::{lock::Guard, nested::state};
 use kernel::{error::to_result, prelude::*};

@@ -7,7 +7,19 @@
 //!
 //! All three count, so they nest and may be dropped in any order.
 //!
-//! C header: [`include/linux/preempt.h`](srctree/include/linux/preempt.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/preempt.h`](srctree/include/linux/preempt.h), [`include/linux/bottom_half.h`](srctree/include/linux/bottom_half.h), [`include/linux/interrupt_rc.h`](srctree/include/linux/interrupt_rc.h) |
+//! | context | [`preempt_disable`] and [`local_interrupt_disable`] anywhere; [`local_bh_disable`] process and softirq |
+//! | safe against | preempt-safe: yes, all three; SMP-safe: no; interrupt-safe: bottom halves against soft interrupts, interrupts against both, preemption against neither |
+//! | sleeps | no, and nothing that sleeps may be done under one |
+//! | `PREEMPT_RT` | with bottom halves off code is preempted and may sleep for a lock, and disabling them may wait for one; with preemption or interrupts off no lock may be taken but a raw one |
+//! | fairness | nobody waits; what is held off is late |
+//! | cost | an addition on this CPU each way; interrupts also an instruction to switch them at the first and the last |
+//! | order | for this CPU only: a compiler barrier |
+//! | errors | none |
 
 use super::{
     lock::{

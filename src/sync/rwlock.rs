@@ -5,16 +5,25 @@
 //! Worth it only where readers stay long enough to meet each other: all of them write the lock's
 //! own cache line. For small data a sequence lock, for linked data RCU is nearly always better.
 //!
-//! There is no upgrade from reading to writing: of two readers that both wanted it each would spin
-//! for the other to leave.
-//!
 //! As with spinlocks the context is part of the type: [`RwLock`] for process context, [`RwLockBh`]
-//! for data that soft interrupts use, [`RwLockIrq`] for hard ones. On `PREEMPT_RT` all of them
-//! sleep and leave interrupts on.
+//! for data that soft interrupts use, [`RwLockIrq`] for hard ones.
 //!
-//! Fairness: readers and writers queue, but a reader in an interrupt goes past a waiting writer.
+//! No upgrade from reading to writing exists, and none can: of two readers that both wanted it each
+//! would spin for the other to leave. Leave, take it for writing, and look again at what was read.
 //!
-//! C header: [`include/linux/rwlock.h`](srctree/include/linux/rwlock.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/rwlock.h`](srctree/include/linux/rwlock.h) |
+//! | context | [`RwLock`] process, [`RwLockBh`] process and softirq, [`RwLockIrq`] all; `try_read` and `try_write` the same, but those of [`RwLock`] anywhere |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: `Bh` against soft interrupts, `Irq` against both, the other against neither |
+//! | sleeps | no, and nothing that sleeps may be done while one is held |
+//! | `PREEMPT_RT` | a sleeping lock: preemption and interrupts stay on, hard interrupts must not even try; writers may starve |
+//! | fairness | readers and writers queue as for a spinlock; but a reader in an interrupt goes past a writer that waits, so enough of them starve it |
+//! | cost | an atomic operation each way, readers too, all on one cache line |
+//! | order | taking is an acquire, releasing a release: readers see what writers did before, writers all that readers did |
+//! | errors | none: it waits for ever; a thread that reads twice does so as soon as a writer waits in between |
 
 use core::{
     cell::UnsafeCell,
@@ -215,7 +224,7 @@ impl<T, V: Variant> RwLockIn<T, V> {
         }
     }
 
-    /// Spins until there is no writer.
+    /// Spins until there is no writer. Outside interrupts those that wait go first.
     #[inline]
     pub fn read(&self) -> ReadGuard<'_, T, V> {
         // SAFETY: The lock is initialised, as in all methods below.
@@ -223,7 +232,7 @@ impl<T, V: Variant> RwLockIn<T, V> {
         self.read_guard()
     }
 
-    /// Reads if there is no writer.
+    /// Reads if there is no writer, nor one that waits.
     #[inline]
     #[must_use = "if unused, the lock is released at once"]
     pub fn try_read(&self) -> Option<ReadGuard<'_, T, V>> {

@@ -3,16 +3,27 @@
 //! Reader-writer semaphores: many readers or one writer, all of which may sleep.
 //!
 //! [`RwSemaphore`] is the usual one. [`PerCpuRwSemaphore`] is for data that is hardly ever written:
-//! its readers touch nothing but their own CPU, its writers wait for a grace period.
+//! its readers touch nothing but their own CPU, its writers wait for a grace period. Linux has no
+//! waits for that one that a signal or a stop could end, and no attempt to write.
 //!
 //! There is no upgrade from reading to writing: of two readers that both wanted it each would wait
 //! for the other to leave. Going down is safe, and has no gap: [`WriteGuard::downgrade`].
 //!
-//! Context: process, may sleep. Fairness: writers and readers queue, so neither starves; a reader
-//! that comes after a waiting writer waits as well, so a thread must not read twice at once.
+//! # At a glance
 //!
-//! C headers: [`include/linux/rwsem.h`](srctree/include/linux/rwsem.h),
-//! [`include/linux/percpu-rwsem.h`](srctree/include/linux/percpu-rwsem.h)
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/rwsem.h`](srctree/include/linux/rwsem.h), [`include/linux/percpu-rwsem.h`](srctree/include/linux/percpu-rwsem.h) |
+//! | context | process; `try_read` and `try_write` too, if need be with preemption off, but not in an interrupt: a task is the owner |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: no, interrupts can not use it |
+//! | sleeps | yes, and so may who holds it |
+//! | `PREEMPT_RT` | [`RwSemaphore`]: a writer's priority is inherited, readers' are not, and readers that keep coming may starve a writer; nothing should be tried with preemption off. [`PerCpuRwSemaphore`]: the same |
+//! | fairness | [`RwSemaphore`]: newcomers may go ahead, but who has waited for 4 ms is handed it, so neither side starves. [`PerCpuRwSemaphore`]: queued; a writer whose turn it is keeps new readers out |
+//! | cost | [`RwSemaphore`]: an atomic operation each way, readers too, on one cache line. [`PerCpuRwSemaphore`]: an addition on this CPU for readers, an RCU grace period (milliseconds) for writers |
+//! | order | taking is an acquire, releasing a release: readers see what writers did before, writers all that readers did |
+//! | errors | `EINTR` from [`read_interruptible`](RwSemaphore::read_interruptible) on a signal or a stop, from the killable waits on a fatal signal; `ENOMEM` making a [`PerCpuRwSemaphore`] |
+//!
+//! A thread must not read an [`RwSemaphore`] twice at once: a writer that waits keeps out the second.
 
 use core::{
     cell::UnsafeCell,
@@ -138,7 +149,7 @@ impl<T> RwSemaphore<T> {
         Ok(self.read_guard())
     }
 
-    /// Reads if no writer is there.
+    /// Reads if no writer is there and nobody waits.
     #[inline]
     #[must_use = "if unused, the semaphore is released at once"]
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
@@ -309,7 +320,7 @@ impl<T> PerCpuRwSemaphore<T> {
         }
     }
 
-    /// Reads if no writer is there or waits.
+    /// Reads if no writer is there, nor waits for readers to leave.
     #[inline]
     #[must_use = "if unused, the semaphore is released at once"]
     pub fn try_read(&self) -> Option<PerCpuReadGuard<'_, T>> {

@@ -6,7 +6,19 @@
 //! lockdep sees no dependency through it, and nothing inherits priority. Where one thread takes and
 //! gives back, and one permit is all there is, a mutex is better.
 //!
-//! C header: [`include/linux/semaphore.h`](srctree/include/linux/semaphore.h)
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/semaphore.h`](srctree/include/linux/semaphore.h) |
+//! | context | waiting: process; [`try_down`](Semaphore::try_down) and [`up`](Semaphore::up): process, softirq and hardirq |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes, with `try_down` and `up`. It guards no data itself |
+//! | sleeps | waiting does, and so may who has a permit; `try_down` and `up` do not |
+//! | `PREEMPT_RT` | the same |
+//! | fairness | first come, first served: a permit that is given back belongs to the first waiter, and nobody overtakes |
+//! | cost | a raw spinlock with interrupts off around a counter, free or not; two context switches to wait |
+//! | order | who gets a permit sees what was done before it was given back |
+//! | errors | `EINTR` from [`down_interruptible`](Semaphore::down_interruptible) on a signal or a stop, from [`down_killable`](Semaphore::down_killable) on a fatal signal; `ETIME` from [`down_timeout`](Semaphore::down_timeout) |
 
 use kernel::{
     bindings,
@@ -31,10 +43,6 @@ macro_rules! new_semaphore {
 pub use crate::new_semaphore;
 
 /// A number of permits.
-///
-/// Context: waiting from process context, as it sleeps; [`try_down`](Self::try_down) and
-/// [`up`](Self::up) from process, softirq and hardirq. Fairness: first come, first served. Order:
-/// who gets a permit sees what was done before it was given back.
 ///
 /// # Examples
 ///
@@ -116,7 +124,7 @@ impl Semaphore {
         Ok(Permit(self))
     }
 
-    /// Takes a permit if there is one.
+    /// Takes a permit if there is one. From any context.
     #[inline]
     #[must_use = "if unused, the permit is given back at once"]
     pub fn try_down(&self) -> Option<Permit<'_>> {
@@ -126,7 +134,7 @@ impl Semaphore {
         got.then(|| Permit(self))
     }
 
-    /// Gives a permit back, or adds one.
+    /// Gives a permit back, or adds one. From any context.
     #[inline]
     pub fn up(&self) {
         // SAFETY: See `down`.

@@ -2,6 +2,8 @@
 
 //! Spinlocks: waiting costs a CPU, taking a free one next to nothing.
 //!
+//! For critical sections that are shorter than two context switches, or that must not sleep.
+//!
 //! | data is shared with | take |
 //! |---|---|
 //! | process context only | [`SpinLock`] |
@@ -12,11 +14,19 @@
 //! The context is part of the type, so that a lock is never taken in the wrong way. The first and
 //! the third are the `kernel` crate's.
 //!
-//! Fairness: waiters queue (on virtual machines without paravirtual spinlocks they do not). All of
-//! them hold off preemption, so nothing that sleeps may be done under one; on `PREEMPT_RT` all but
-//! the raw ones are sleeping locks.
+//! # At a glance
 //!
-//! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h) |
+//! | context | `lock`: [`SpinLock`] and [`RawSpinLock`] process, [`SpinLockBh`] process and softirq, the `Irq` ones all; `try_lock`: the same, but those of [`SpinLock`] and [`RawSpinLock`] anywhere |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: `Bh` against soft interrupts, `Irq` against both, the others against neither |
+//! | sleeps | no, and nothing that sleeps may be done while one is held |
+//! | `PREEMPT_RT` | all but the raw ones are sleeping locks with priority inheritance: preemption and interrupts stay on, and hard interrupts must not even try; the raw ones are the same |
+//! | fairness | first come, first served (queued spinlocks); on a virtual machine without paravirtual spinlocks whoever is lucky, so one CPU may starve; with paravirtual ones a running CPU may go ahead of a queued one |
+//! | cost | one atomic operation when free, else a CPU for as long as it takes |
+//! | order | taking is an acquire, releasing a release: who holds it sees all that was done under it before |
+//! | errors | none: it waits for ever, for a lock that this thread holds as well |
 //!
 //! # Examples
 //!

@@ -12,6 +12,7 @@ use kernel::{
     cpu::{nr_cpu_ids, CpuId},
     debugfs::{Dir, File},
     prelude::*,
+    sync::Arc,
     time::{delay::fsleep, Delta},
     uaccess::UserSliceReader,
     ModuleMetadata, ThisModule,
@@ -70,6 +71,10 @@ mod sleeping;
 mod spinning;
 mod tokens;
 mod wait;
+mod attempt;
+mod completion;
+mod interrupts;
+mod waits;
 
 /// All there are.
 static CASES: &[&[Case]] = &[
@@ -85,6 +90,8 @@ static CASES: &[&[Case]] = &[
     rcu::CASES,
     rcu_list::CASES,
     rcu_storm::CASES,
+    interrupts::CASES,
+    completion::CASES,
 ];
 
 module! {
@@ -146,6 +153,23 @@ fn stop_gives(child: &Handle, error: Error) -> bool {
     waited && child.record().error() == Some(error)
 }
 
+/// Whether the child goes on to wait when it is asked to stop, and ends well after `release`.
+fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Result<bool> {
+    a_while();
+    let child = Arc::new(child, GFP_KERNEL)?;
+    let other = child.clone();
+    // A stop returns only when the child has ended.
+    let stopper = spawn(c"stopper", move |_| {
+        other.stop();
+        Ok(())
+    })?;
+    let asked = eventually(|| child.record().state() == State::Stopping);
+    a_while();
+    let waited = child.record().state() == State::Stopping;
+    release();
+    Ok(asked && waited && is_done(&stopper) && is_done(&child))
+}
+
 type Case = (&'static str, fn() -> Result);
 
 /// Runs the case whose name is written.
@@ -163,6 +187,8 @@ fn run(_: &(), input: &mut UserSliceReader) -> Result {
 struct SyncTest {
     #[pin]
     run: File<()>,
+    #[pin]
+    wait: File<waits::Waits>,
     _dir: Dir,
 }
 
@@ -171,6 +197,9 @@ impl kernel::InPlaceModule for SyncTest {
         let dir = Dir::new(c"childkernel_sync_test");
         try_pin_init!(Self {
             run <- dir.write_callback_file(c"run", (), &run),
+            wait <- dir.read_write_callback_file(
+                c"wait", waits::Waits::new(), &waits::read, &waits::write
+            ),
             _dir: dir.clone(),
         })
     }

@@ -2,7 +2,7 @@
 
 //! Locks that sleep.
 
-use super::{a_while, eventually, is_done, spawn, stop_gives, HOUR_MS};
+use super::{a_while, eventually, is_done, spawn, stop_ends_only_after, stop_gives, HOUR_MS};
 use childkernel::{
     child::Context,
     new_percpu_rwsem, new_rwsem, new_semaphore,
@@ -20,23 +20,44 @@ use kernel::{
             HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
             RelativeMode,
         },
-        Delta, Instant, Monotonic,
+        Delta, Instant, Jiffies, Monotonic,
     },
 };
 
 cases!(sync_sleeping:
+    mutex_try,
     mutex_stop,
     mutex_killable,
+    mutex_killable_stop,
     semaphore_admits_n,
     semaphore_try,
     semaphore_timeout,
     semaphore_stop,
+    semaphore_killable_stop,
+    semaphore_timeout_stop,
     semaphore_up_from_interrupt,
     rwsem_shares,
     rwsem_downgrade,
     rwsem_stop,
+    rwsem_killable_stop,
     percpu_rwsem_shares,
 );
+
+/// Held, it is not taken, by others nor by this thread.
+fn mutex_try() -> Result {
+    let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
+    let held = mutex.try_lock().ok_or(EINVAL)?;
+    ensure!(mutex.try_lock().is_none());
+    let other = mutex.clone();
+    let child = spawn(c"other", move |_| match other.try_lock() {
+        Some(_) => Err(EINVAL),
+        None => Ok(()),
+    })?;
+    ensure!(is_done(&child));
+    drop(held);
+    ensure!(mutex.try_lock().is_some());
+    Ok(())
+}
 
 /// A child that waits interruptibly is ended by a stop; the mutex is whole afterwards.
 fn mutex_stop() -> Result {
@@ -69,6 +90,20 @@ fn mutex_killable() -> Result {
     drop(held);
     ensure!(is_done(&waiter));
     ensure!(before == 0 && *mutex.lock() == 1);
+    Ok(())
+}
+
+/// A stop does not end a wait that only a fatal signal ends.
+fn mutex_killable_stop() -> Result {
+    let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
+    let held = mutex.lock();
+    let other = mutex.clone();
+    let waiter = spawn(c"waiter", move |_| {
+        *other.lock_killable()? += 1;
+        Ok(())
+    })?;
+    ensure!(stop_ends_only_after(waiter, || drop(held))?);
+    ensure!(*mutex.lock() == 1);
     Ok(())
 }
 
@@ -143,7 +178,8 @@ fn semaphore_timeout() -> Result {
     drop(permit);
     ensure!(error == Some(ETIME));
     // Not early: a jiffy less may be, as the first is a part of one.
-    ensure!(took.as_millis() >= 25);
+    ensure!(took.as_millis() >= 20);
+    ensure!(took.as_millis() < 20_000);
     ensure!(sem.try_down().is_some());
     Ok(())
 }
@@ -158,6 +194,31 @@ fn semaphore_stop() -> Result {
     ensure!(stop_gives(&waiter, EINTR));
     sem.up();
     ensure!(sem.try_down().is_some());
+    Ok(())
+}
+
+fn semaphore_killable_stop() -> Result {
+    let sem = semaphore(0)?;
+    let other = sem.clone();
+    let waiter = spawn(c"waiter", move |_| {
+        other.down_killable()?.keep();
+        Ok(())
+    })?;
+    ensure!(stop_ends_only_after(waiter, || sem.up())?);
+    ensure!(sem.try_down().is_none());
+    Ok(())
+}
+
+fn semaphore_timeout_stop() -> Result {
+    let sem = semaphore(0)?;
+    let other = sem.clone();
+    let waiter = spawn(c"waiter", move |_| {
+        // As good as no limit.
+        other.down_timeout(Jiffies::MAX)?.keep();
+        Ok(())
+    })?;
+    ensure!(stop_ends_only_after(waiter, || sem.up())?);
+    ensure!(sem.try_down().is_none());
     Ok(())
 }
 
@@ -282,6 +343,28 @@ fn rwsem_stop() -> Result {
     drop(writing);
     ensure!(ended);
     ensure!(sem.try_write().is_some());
+    Ok(())
+}
+
+/// Neither kind of killable wait is ended by a stop.
+fn rwsem_killable_stop() -> Result {
+    let sem = rwsem()?;
+    let writing = sem.write();
+    let other = sem.clone();
+    let reader = spawn(c"reader", move |_| {
+        let _ = *other.read_killable()?;
+        Ok(())
+    })?;
+    ensure!(stop_ends_only_after(reader, || drop(writing))?);
+
+    let reading = sem.read();
+    let other = sem.clone();
+    let writer = spawn(c"writer", move |_| {
+        *other.write_killable()? += 1;
+        Ok(())
+    })?;
+    ensure!(stop_ends_only_after(writer, || drop(reading))?);
+    ensure!(*sem.read() == 1);
     Ok(())
 }
 

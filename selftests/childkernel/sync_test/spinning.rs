@@ -4,14 +4,14 @@
 
 use super::{eventually, is_done, spawn};
 use childkernel::{
-    new_raw_spinlock, new_rwlock, new_spinlock_bh,
+    new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_spinlock_bh,
     sync::{
-        atomic::{Acquire, Atomic, Relaxed, Release},
+        atomic::{Acquire, Atomic, Full, Relaxed, Release},
         lock::{Backend, Lock},
         new_spinlock, new_spinlock_irq,
         rwlock::{RwLockIn, Variant},
-        RawSpinLock, ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, SpinLock, SpinLockBh,
-        SpinLockIrq,
+        RawSpinLock, RawSpinLockIrq, ResilientSpinLock, ResilientSpinLockIrq, RwLock, RwLockBh,
+        RwLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::{
@@ -25,10 +25,12 @@ cases!(sync_spinning:
     spinlock_irq_try,
     spinlock_bh_try,
     raw_spinlock_try,
+    raw_spinlock_irq_try,
     rwlock_shares,
     rwlock_bh_shares,
     rwlock_irq_shares,
     resilient_self_deadlock,
+    resilient_deadlock,
     resilient_dead_holder,
 );
 
@@ -100,6 +102,69 @@ fn resilient_self_deadlock() -> Result {
     drop(held);
     ensure!(again == Some(EDEADLK));
     ensure!(*lock.lock()? == 1);
+
+    let lock = KBox::pin_init(ResilientSpinLockIrq::new(1u64), GFP_KERNEL)?;
+    let held = lock.lock()?;
+    let again = lock.lock().err();
+    drop(held);
+    ensure!(again == Some(EDEADLK));
+    ensure!(*lock.lock()? == 1);
+    Ok(())
+}
+
+/// Each of two has one and wants the other: who notices is told so, and both are whole afterwards.
+fn resilient_deadlock() -> Result {
+    struct Two {
+        locks: [Pin<KBox<ResilientSpinLock<u64>>>; 2],
+        holding: Atomic<u32>,
+        deadlocks: Atomic<u32>,
+        others: Atomic<u32>,
+    }
+    let lock = || KBox::pin_init(ResilientSpinLock::new(0u64), GFP_KERNEL);
+    let two = Arc::new(
+        Two {
+            locks: [lock()?, lock()?],
+            holding: Atomic::new(0),
+            deadlocks: Atomic::new(0),
+            others: Atomic::new(0),
+        },
+        GFP_KERNEL,
+    )?;
+    let mut children = KVec::new();
+    for (mine, other) in [(0, 1), (1, 0)] {
+        let two = two.clone();
+        let child = spawn(c"hugger", move |_| {
+            let (mine, other) = (
+                two.locks.get(mine).ok_or(EINVAL)?,
+                two.locks.get(other).ok_or(EINVAL)?,
+            );
+            let mut first = mine.lock()?;
+            *first += 1;
+            two.holding.fetch_add(1, Full);
+            // Until both have one, 2 s at most.
+            for _ in 0..200_000 {
+                if two.holding.load(Acquire) == 2 {
+                    break;
+                }
+                udelay(Delta::from_micros(10));
+            }
+            match other.lock().map(|mut second| *second += 1) {
+                Ok(()) => {}
+                Err(EDEADLK) => drop(two.deadlocks.fetch_add(1, Full)),
+                Err(_) => drop(two.others.fetch_add(1, Full)),
+            }
+            Ok(())
+        })?;
+        children.push(child, GFP_KERNEL)?;
+    }
+    for child in &children {
+        ensure!(is_done(child));
+    }
+    ensure!(two.deadlocks.load(Acquire) >= 1);
+    ensure!(two.others.load(Acquire) == 0);
+    for lock in &two.locks {
+        ensure!(*lock.lock()? >= 1);
+    }
     Ok(())
 }
 
@@ -155,6 +220,13 @@ fn spinlock_bh_try() -> Result {
 fn raw_spinlock_try() -> Result {
     try_fails(Arc::<RawSpinLock<u64>>::pin_init(
         new_raw_spinlock!(0, "test_raw"),
+        GFP_KERNEL,
+    )?)
+}
+
+fn raw_spinlock_irq_try() -> Result {
+    try_fails(Arc::<RawSpinLockIrq<u64>>::pin_init(
+        new_raw_spinlock_irq!(0, "test_raw_irq"),
         GFP_KERNEL,
     )?)
 }

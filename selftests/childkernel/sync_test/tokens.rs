@@ -10,7 +10,7 @@ use childkernel::{
             in_softirq, irqs_disabled, local_bh_disable, local_interrupt_disable, preempt_count,
             preempt_disable,
         },
-        RawSpinLockIrq, RwLockBh, RwLockIrq, SpinLockBh, SpinLockIrq,
+        RawSpinLockIrq, ResilientSpinLockIrq, RwLockBh, RwLockIrq, SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::prelude::*;
@@ -83,19 +83,28 @@ fn lock_irq_any_order() -> Result {
         KBox::pin_init(new_raw_spinlock_irq!(2, "test_b"), GFP_KERNEL)?;
     let c: Pin<KBox<RwLockIrq<u8>>> = KBox::pin_init(new_rwlock!(3, "test_c"), GFP_KERNEL)?;
 
-    let (ga, gb, gc) = (a.lock(), b.lock(), c.read());
-    let sum = *ga + *gb + *gc;
+    let d = KBox::pin_init(ResilientSpinLockIrq::new(4u8), GFP_KERNEL)?;
+
+    let (ga, gb, gc, gd) = (a.lock(), b.lock(), c.read(), d.lock());
+    let sum = *ga + *gb + *gc + gd.as_deref().map_or(0, |d| *d);
+    drop(gd);
     drop(ga);
     let first = irqs_disabled();
     drop(gc);
     let second = irqs_disabled();
     drop(gb);
-    ensure!(sum == 6 && first && second);
+    ensure!(sum == 10 && first && second);
     ensure!(is_free());
 
     // Attempts that fail leave things as they were.
     let held = b.lock();
     let failed = b.try_lock().is_none();
+    let still = irqs_disabled();
+    drop(held);
+    ensure!(failed && still);
+    ensure!(is_free());
+    let held = d.lock();
+    let failed = d.lock().is_err();
     let still = irqs_disabled();
     drop(held);
     ensure!(failed && still);
