@@ -150,6 +150,7 @@ bool childkernel_in_hardirq(void)
 {
 	return in_hardirq();
 }
+EXPORT_SYMBOL_GPL(childkernel_in_hardirq);
 
 bool childkernel_in_softirq(void)
 {

@@ -101,6 +101,13 @@ pub fn in_softirq() -> bool {
     unsafe { crate::ffi::childkernel_in_softirq_or_disabled() }
 }
 
+/// Whether a hard interrupt is being served.
+#[inline]
+pub fn in_hardirq() -> bool {
+    // SAFETY: May be called anywhere.
+    unsafe { crate::ffi::childkernel_in_hardirq() }
+}
+
 /// How often preemption, bottom halves and interrupts in service hold off preemption: 0 if it is
 /// enabled. Always 0 in process context on kernels that do not count.
 #[inline]
