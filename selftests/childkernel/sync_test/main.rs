@@ -56,12 +56,21 @@ macro_rules! cases {
     };
 }
 
+mod cells;
+mod cells_contexts;
+mod cells_meeting;
+mod cells_shared;
 mod sleeping;
 mod spinning;
 mod tokens;
 
 /// All there are.
-static CASES: &[&[Case]] = &[tokens::CASES, spinning::CASES, sleeping::CASES];
+static CASES: &[&[Case]] = &[
+    tokens::CASES,
+    spinning::CASES,
+    sleeping::CASES,
+    cells::CASES,
+];
 
 module! {
     type: SyncTest,
@@ -111,6 +120,12 @@ fn stop_gives(child: &Handle, error: Error) -> bool {
     let waited = child.record().state() == State::Running;
     child.stop();
     waited && child.record().error() == Some(error)
+}
+
+/// Ends a case that can not be tried on this machine; the log says so to whoever runs it.
+fn skip(case: &str, why: &str) -> Result {
+    pr_notice!("skip {case}: {why}\n");
+    Err(ENODEV)
 }
 
 type Case = (&'static str, fn() -> Result);
