@@ -60,6 +60,7 @@ mod cells;
 mod cells_contexts;
 mod cells_meeting;
 mod cells_shared;
+mod reentrancy;
 mod sleeping;
 mod spinning;
 mod tokens;
@@ -70,6 +71,7 @@ static CASES: &[&[Case]] = &[
     spinning::CASES,
     sleeping::CASES,
     cells::CASES,
+    reentrancy::CASES,
 ];
 
 module! {
