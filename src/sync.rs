@@ -35,7 +35,7 @@
 //!
 //! | primitive | process | softirq | hardirq | may sleep | on `PREEMPT_RT` |
 //! |---|---|---|---|---|---|
-//! | [`SpinLock`], [`RwLock`] | yes | no, take the `Bh` one | no, take the `Irq` one | no | sleeps |
+//! | [`SpinLock`], [`RwLock`] | yes | if it never is in process | see the next table | no | sleeps |
 //! | [`SpinLockBh`], [`RwLockBh`] | yes | yes | no | no | sleeps |
 //! | [`SpinLockIrq`], [`RwLockIrq`] | yes | yes | yes | no | sleeps, interrupts stay on: not in hardirq |
 //! | [`RawSpinLock`] | yes | no | no | no | spins |
@@ -65,6 +65,46 @@
 //! | [`Completion`] wait | yes | no | no | yes | the same |
 //! | [`CondVar`] notify | yes | yes | yes | no | not from hardirq |
 //! | [`CondVar`] wait | yes | no | no | yes | the same |
+//!
+//! # Data shared between
+//!
+//! Two dangers: another CPU enters, which any lock prevents; and an interrupt waits, on the CPU
+//! that it interrupted, for a lock that cannot be released until it has ended. The second is
+//! prevented by keeping that interrupt off as long as the lock is held. This is the least that does
+//! it; what keeps more off is right as well.
+//!
+//! | data shared between | variant to use | why |
+//! |---|---|---|
+//! | process and process | [`Mutex`], or [`SpinLock`] where it is short | nothing that waits has interrupted the holder |
+//! | process and softirq | [`SpinLockBh`] | a softirq interrupts a thread |
+//! | process and bottom-half work | [`SpinLockBh`] | it runs as a softirq |
+//! | process and hardirq | [`SpinLockIrq`] | a hardirq interrupts a thread |
+//! | softirq and softirq | [`SpinLock`] | none interrupts another, but another CPU may serve even the same one |
+//! | softirq and bottom-half work | [`SpinLock`] | as two softirqs |
+//! | softirq and hardirq | [`SpinLockIrq`] | a hardirq interrupts a softirq |
+//! | bottom-half work and bottom-half work | [`SpinLock`]; none if it is the same work | as two softirqs, but one work, or tasklet, never runs twice at once |
+//! | bottom-half work and hardirq | [`SpinLockIrq`] | a hardirq interrupts it |
+//! | hardirq and hardirq | [`SpinLockIrq`]; none if it is the same interrupt | whether one interrupts another is up to the architecture; one line is served by one CPU at a time, but one that each CPU has for itself needs a lock |
+//!
+//! - Softirq: timers, soft hrtimers, network and block completion. Bottom-half work: tasklets and
+//!   the work of a bottom-half workqueue, as `kernel::workqueue::system_bh()`. The work of any
+//!   other workqueue, and a threaded interrupt handler, is process context.
+//! - Shared by more than two contexts: the strongest variant of all pairs.
+//! - [`RwLock`], [`RwLockBh`] and [`RwLockIrq`] go by the same rows, for readers too: a reader
+//!   waits for a writer that it interrupted. [`SeqLock`] has one variant: where a row says `Bh` or
+//!   `Irq`, the writer holds [`preempt::local_bh_disable`] or
+//!   [`preempt::local_interrupt_disable`] around it. [`RcuList`] lookups need none of this; its
+//!   writers do.
+//! - A token of [`preempt`] alone is no lock: it is enough only where one CPU's own data is meant.
+//! - On `PREEMPT_RT` soft interrupts and most handlers are threads, and the rows stay right for
+//!   them. Who really is in a hard interrupt (a hard hrtimer, a handler that asked not to be a
+//!   thread) must not sleep: there [`RawSpinLockIrq`] takes the place of [`SpinLockIrq`]. A
+//!   [`SeqLock`] is not written with interrupts off there, as its lock sleeps.
+//!
+//! The rows are those of the table of locking requirements in
+//! [`Documentation/kernel-hacking/locking.rst`](srctree/Documentation/kernel-hacking/locking.rst).
+//! `selftests/childkernel/sync_test/cells.rs` has a case for each, and one that catches the variant
+//! next to it.
 //!
 //! Waits that a signal, or a request to stop, has ended give `EINTR` for mutexes and semaphores of
 //! all kinds, `ERESTARTSYS` for completions and wait queues; a limit that is over gives `ETIME` for

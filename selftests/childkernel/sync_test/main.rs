@@ -59,21 +59,26 @@ macro_rules! cases {
 }
 
 mod atomic;
+mod attempt;
+mod cells;
+mod cells_contexts;
+mod cells_meeting;
+mod cells_shared;
+mod completion;
 mod element;
+mod interrupts;
 mod order;
 mod percpu;
 mod rcu;
 mod rcu_list;
 mod rcu_storm;
+mod reentrancy;
 mod seqcount;
 mod seqlock;
 mod sleeping;
 mod spinning;
 mod tokens;
 mod wait;
-mod attempt;
-mod completion;
-mod interrupts;
 mod waits;
 
 /// All there are.
@@ -92,6 +97,8 @@ static CASES: &[&[Case]] = &[
     rcu_storm::CASES,
     interrupts::CASES,
     completion::CASES,
+    cells::CASES,
+    reentrancy::CASES,
 ];
 
 module! {
@@ -168,6 +175,12 @@ fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Result<bool> {
     let waited = child.record().state() == State::Stopping;
     release();
     Ok(asked && waited && is_done(&stopper) && is_done(&child))
+}
+
+/// Ends a case that can not be tried on this machine; the log says so to whoever runs it.
+fn skip(case: &str, why: &str) -> Result {
+    pr_notice!("skip {case}: {why}\n");
+    Err(ENODEV)
 }
 
 type Case = (&'static str, fn() -> Result);
