@@ -23,7 +23,7 @@ TOPICS=(
 	hello:60
 	outsider:90
 	tour:60
-	sync:120
+	sync:420
 	waits:180
 	twins:240
 	log:30
