@@ -9,7 +9,7 @@
 
 use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
-    cpu::{nr_cpu_ids, CpuId},
+    cpu::CpuId,
     debugfs::{Dir, File},
     prelude::*,
     sync::Arc,
@@ -138,12 +138,12 @@ where
     Builder::new(&MODULE, name).spawn(body)
 }
 
-/// The same, on this CPU or, if there are not so many, on another.
+/// The same, on this CPU or, if there are not so many, on the first.
 fn spawn_on<F>(name: &CStr, cpu: u32, body: F) -> Result<Handle>
 where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
-    let cpu = CpuId::from_u32(cpu % nr_cpu_ids()).ok_or(EINVAL)?;
+    let cpu = CpuId::from_u32(cpu).or(CpuId::from_u32(0)).ok_or(EINVAL)?;
     Builder::new(&MODULE, name).cpus(&[cpu]).spawn(body)
 }
 
