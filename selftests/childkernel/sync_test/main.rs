@@ -58,6 +58,7 @@ macro_rules! cases {
 
 mod seqcount;
 mod seqlock;
+mod seqlock_irq;
 mod sleeping;
 mod spinning;
 mod tokens;
@@ -68,6 +69,7 @@ static CASES: &[&[Case]] = &[
     spinning::CASES,
     sleeping::CASES,
     seqlock::CASES,
+    seqlock_irq::CASES,
     seqcount::CASES,
 ];
 
