@@ -75,6 +75,7 @@ mod rcu_storm;
 mod reentrancy;
 mod seqcount;
 mod seqlock;
+mod seqlock_irq;
 mod sleeping;
 mod spinning;
 mod tokens;
@@ -90,6 +91,7 @@ static CASES: &[&[Case]] = &[
     atomic::CASES,
     percpu::CASES,
     seqlock::CASES,
+    seqlock_irq::CASES,
     seqcount::CASES,
     wait::CASES,
     rcu::CASES,
