@@ -37,6 +37,7 @@ struct Shop {
     goods: Mutex<u32>,
     #[pin]
     more: CondVar,
+    came: Atomic<u32>,
     served: Atomic<u32>,
     /// How often a waiter has looked.
     looks: Atomic<u32>,
@@ -47,6 +48,7 @@ fn shop(goods: u32) -> Result<Arc<Shop>> {
         pin_init!(Shop {
             goods <- new_mutex!(goods, "test_goods"),
             more <- new_condvar!("test_more"),
+            came: Atomic::new(0),
             served: Atomic::new(0),
             looks: Atomic::new(0),
         }),
@@ -67,6 +69,7 @@ impl Shop {
         spawn(c"customer", move |_| {
             let mut goods = shop.goods.lock();
             let more = &shop.more;
+            shop.came.fetch_add(1, Relaxed);
             more.wait_while_interruptible(&mut goods, |n| shop.sold_out(n))?;
             *goods = goods.checked_sub(1).ok_or(ERANGE)?;
             shop.served.fetch_add(1, Relaxed);
@@ -79,11 +82,13 @@ impl Shop {
         for _ in 0..count {
             children.push(self.customer()?, GFP_KERNEL)?;
         }
-        // All have looked once, and each did so under the lock that it then gave away to wait.
-        if !eventually(|| self.looks.load(Relaxed) == count) {
+        // Each came under the lock that it then gave away to wait.
+        if !eventually(|| self.came.load(Relaxed) == count) {
             return Err(ETIMEDOUT);
         }
         drop(self.goods.lock());
+        // Who had to wait for the lock may yet be woken for that, and would look.
+        a_while();
         Ok(children)
     }
 }
@@ -100,8 +105,6 @@ fn condvar_notify_one() -> Result {
         *shop.goods.lock() = 0;
         ensure!(came);
         ensure!(shop.served.load(Relaxed) == served);
-        // Nobody else has even looked.
-        ensure!(shop.looks.load(Relaxed) == 3 + served);
     }
     for child in &children {
         ensure!(is_done(child));
@@ -122,8 +125,9 @@ fn condvar_notify_all() -> Result {
     let shop = shop(0)?;
     let children = shop.customers(3)?;
     *shop.goods.lock() = 2;
+    let before = shop.looks.load(Relaxed);
     shop.more.notify_all();
-    ensure!(eventually(|| shop.looks.load(Relaxed) == 6));
+    ensure!(eventually(|| shop.looks.load(Relaxed) >= before + 3));
     a_while();
     ensure!(shop.served.load(Relaxed) == 2);
     *shop.goods.lock() = 1;
@@ -205,9 +209,10 @@ fn condvar_again() -> Result {
 
     *shop.goods.lock() = 0;
     let children = shop.customers(1)?;
-    for looks in 2..6 {
+    for _ in 0..4 {
+        let before = shop.looks.load(Relaxed);
         shop.more.notify_all();
-        ensure!(eventually(|| shop.looks.load(Relaxed) == looks));
+        ensure!(eventually(|| shop.looks.load(Relaxed) > before));
         drop(shop.goods.lock());
     }
     ensure!(shop.served.load(Relaxed) == 0);
@@ -299,7 +304,7 @@ fn condvar_stop() -> Result {
     ensure!(stop_gives(&child, ERESTARTSYS));
     ensure!(*shop.goods.lock() == 10);
     // It has looked before it waited and after.
-    ensure!(shop.looks.load(Relaxed) == 2);
+    ensure!(shop.looks.load(Relaxed) >= 2);
     Ok(())
 }
 
@@ -342,7 +347,6 @@ fn condvar_killable() -> Result {
         Ok(())
     })?;
     a_while();
-    let looks = shop.looks.load(Relaxed);
     *shop.goods.lock() = 1;
     shop.more.notify_one();
     let second = eventually(|| *shop.goods.lock() == 0);
@@ -351,8 +355,8 @@ fn condvar_killable() -> Result {
     shop.more.notify_one();
     ensure!(is_done(&stopper));
     ensure!(is_done(&child));
-    // The request has woken it once, if at all, without effect.
-    ensure!(looked && looks <= 2 && second);
+    // The request may have woken it, without effect.
+    ensure!(looked && second);
     ensure!(*shop.goods.lock() == 0);
     Ok(())
 }
