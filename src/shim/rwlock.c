@@ -66,6 +66,19 @@ static void rw_irq_enable(void)
 		local_interrupt_enable();
 }
 
+/* Around an unlock: who is to run is let in when interrupts are back, not missed. */
+static void rw_resched_disable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+}
+
+static void rw_resched_enable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
 void childkernel_read_lock_irq(rwlock_t *lock)
 {
 	rw_irq_disable();
@@ -85,8 +98,10 @@ EXPORT_SYMBOL_GPL(childkernel_read_trylock_irq);
 
 void childkernel_read_unlock_irq(rwlock_t *lock)
 {
+	rw_resched_disable();
 	read_unlock(lock);
 	rw_irq_enable();
+	rw_resched_enable();
 }
 EXPORT_SYMBOL_GPL(childkernel_read_unlock_irq);
 
@@ -109,8 +124,10 @@ EXPORT_SYMBOL_GPL(childkernel_write_trylock_irq);
 
 void childkernel_write_unlock_irq(rwlock_t *lock)
 {
+	rw_resched_disable();
 	write_unlock(lock);
 	rw_irq_enable();
+	rw_resched_enable();
 }
 EXPORT_SYMBOL_GPL(childkernel_write_unlock_irq);
 
