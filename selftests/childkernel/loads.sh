@@ -8,6 +8,11 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
+# One child for each CPU is what the loads have by themselves, and on one CPU
+# there would be nobody to read what is written.
+ENOUGH=()
+[ "$(nproc)" -gt 1 ] || ENOUGH=(children=2)
+
 # sound LABELS [EXPRESSION...]: what must hold of these loads once they have
 # ended, whatever they are: that all did something, found nothing, and say so.
 sound() {
@@ -67,7 +72,7 @@ said_handshake() {
 for_seconds() {
 	local label=$1
 	shift
-	load seconds=3 "$@"
+	load seconds=3 "${ENOUGH[@]}" "$@"
 	wait_ended
 	check_logged "^childkernel: $label: .*, 3 s\$" 1
 	sound "$label" 'len(children) in (cpus, cpus + 1)' \
@@ -103,7 +108,7 @@ bound() {
 # Everything together, until unload, with a line in the log each second.
 all_until_unload() {
 	local label line text _
-	load workload=all stat_interval=1 hold_ns=2000 think_ns=1000
+	load workload=all stat_interval=1 hold_ns=2000 think_ns=1000 "${ENOUGH[@]}"
 	# Two lines of each load, or the test has waited long enough.
 	for _ in {1..15}; do
 		sleep 2.5
