@@ -235,6 +235,24 @@ unload_all() {
 	! is_loaded childkernel
 }
 
+# --- the module of cases -----------------------------------------------------
+
+SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
+
+# sync_test FILE: loads it for the tests to come. A word that its file does not
+# know is refused.
+sync_test() {
+	load
+	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
+	! echo none 2>/dev/null >"$1" || fail "it is taken"
+}
+
+# What is left behind is all that has to go: no thread, no memory, no file.
+sync_test_goes() {
+	unload sync_test
+	unload childkernel
+}
+
 # --- threads -----------------------------------------------------------------
 
 # find_threads: fills PID and RAN_ON (its last CPU), by name, for the kernel

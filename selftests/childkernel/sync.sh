@@ -10,13 +10,6 @@
 
 RUN=$DEBUGFS/../childkernel_sync_test/run
 
-# An unknown case is refused, and the module is there for those below.
-no_case() {
-	load
-	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
-	! echo none 2>/dev/null >"$RUN" || fail "it is taken"
-}
-
 # run_case NAME: what the module checks, in the task that writes. WHY is set if
 # the log says that it can not be tried here.
 run_case() {
@@ -39,12 +32,6 @@ try_case() {
 	fi
 }
 
-# What is left behind is all that has to go: no thread, no memory, no file.
-goes() {
-	unload sync_test
-	unload childkernel
-}
-
 # with_all LOAD N: it runs with each of its N primitives, all at once, and each
 # holds what it must.
 with_all() {
@@ -56,16 +43,15 @@ with_all() {
 	check_logged "^childkernel: $1/.* end: .*: SUCCESS\$" "$2"
 }
 
-SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
 CASES=()
 [ ! -e "$SYNC_TEST" ] || mapfile -t CASES < <(modinfo -F case "$SYNC_TEST")
 begin $((6 + ${#CASES[@]}))
 if [ -e "$SYNC_TEST" ]; then
-	try_keep "an unknown case is refused" no_case
+	try_keep "an unknown case is refused" sync_test "$RUN"
 	for case in "${CASES[@]}"; do
 		try_case "$case"
 	done
-	try "all cases leave nothing behind" goes
+	try "all cases leave nothing behind" sync_test_goes
 else
 	try_skip "the cases" "CK_EXTERN_DIR has no sync_test/sync_test.ko"
 	try_skip "they leave nothing behind" "nor have they run"

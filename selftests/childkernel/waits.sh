@@ -10,14 +10,6 @@
 
 WAIT=$DEBUGFS/../childkernel_sync_test/wait
 
-# An unknown wait is refused, and the module is there for those below.
-no_wait() {
-	# shellcheck disable=SC2119 # the parameters are those of the module
-	load
-	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
-	! echo none 2>/dev/null >"$WAIT" || fail "it is taken"
-}
-
 # helper NAME KIND ERROR [MS]: the log has what the helper says, and no more.
 helper() {
 	local said logged
@@ -40,13 +32,6 @@ limit() {
 	helper "$1" limit $error 200
 }
 
-# What is left behind is all that has to go: no thread, no memory, no file.
-goes() {
-	unload sync_test
-	unload childkernel
-}
-
-SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
 WAITS=()
 [ ! -e "$SYNC_TEST" ] || mapfile -t WAITS < <(modinfo -F wait "$SYNC_TEST")
 [ ${#WAITS[@]} -gt 0 ] || {
@@ -55,12 +40,12 @@ WAITS=()
 }
 mapfile -t TIMED < <(printf '%s\n' "${WAITS[@]}" | sed -n 's/:timed-.*//p')
 begin $((2 + ${#WAITS[@]} + ${#TIMED[@]}))
-try_keep "an unknown wait is refused" no_wait
+try_keep "an unknown wait is refused" sync_test "$WAIT"
 for wait in "${WAITS[@]}"; do
 	try_keep "${wait%:*} is ${wait#*:}" signals "${wait%:*}" "${wait#*:}"
 done
 for wait in "${TIMED[@]}"; do
 	try_keep "$wait has a limit" limit "$wait"
 done
-try "all waits leave nothing behind" goes
+try "all waits leave nothing behind" sync_test_goes
 finish
