@@ -2,27 +2,19 @@
 
 //! Attempts in interrupts: how a case makes one while something is held.
 
-use super::{eventually, is_done, MODULE};
-use childkernel::{
-    child::Builder,
-    sync::{
-        atomic::{Acquire, Atomic, Release},
-        preempt::{in_softirq, irqs_disabled, preempt_disable},
-    },
+use super::{
+    cpus::needs_two_cpus,
+    eventually, is_done, spawn_on,
+    timers::{Hard, Interrupt, Soft, Timer},
+};
+use childkernel::sync::{
+    atomic::{Acquire, Atomic, Release},
+    preempt::preempt_disable,
 };
 use kernel::{
-    cpu::CpuId,
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        delay::udelay,
-        hrtimer::{
-            ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
-            HrTimerRestart, RelativePinnedHardMode, RelativePinnedSoftMode,
-        },
-        Delta, Monotonic,
-    },
+    sync::Arc,
+    time::{delay::udelay, Delta},
 };
 
 /// Something to try in an interrupt, and how it went.
@@ -60,6 +52,15 @@ impl Attempt {
         self.outcome.load(Acquire)
     }
 
+    /// A timer that makes it.
+    fn timer<I: Interrupt>(self: &Arc<Self>) -> Result<Arc<Timer<I>>> {
+        let attempt = self.clone();
+        I::timer(Delta::from_micros(50), move || {
+            attempt.run(I::is_here());
+            false
+        })
+    }
+
     /// Waits for it without sleeping, for so many milliseconds at most.
     fn spin(&self, ms: u32) -> u32 {
         for _ in 0..ms * 100 {
@@ -74,14 +75,18 @@ impl Attempt {
     /// Makes it on this CPU while `with_held` holds what it wants.
     ///
     /// A soft interrupt may be left to a thread, which does not run meanwhile: then once more.
-    fn while_held<T: Trier>(&self, timer: &Arc<T>, with_held: &dyn Fn(&mut dyn FnMut())) -> u32 {
+    fn while_held<I: Interrupt>(
+        &self,
+        timer: &Arc<Timer<I>>,
+        with_held: &dyn Fn(&mut dyn FnMut()),
+    ) -> u32 {
         for _ in 0..20 {
             self.outcome.store(NONE, Release);
             let mut outcome = NONE;
             let mut handle = None;
             with_held(&mut || {
                 let here = preempt_disable();
-                handle = Some(T::start(timer));
+                handle = Some(I::start(timer));
                 outcome = self.spin(50);
                 drop(here);
             });
@@ -94,9 +99,9 @@ impl Attempt {
     }
 
     /// Makes it with nothing held.
-    fn when_free<T: Trier>(&self, timer: &Arc<T>) -> u32 {
+    fn when_free<I: Interrupt>(&self, timer: &Arc<Timer<I>>) -> u32 {
         self.outcome.store(NONE, Release);
-        let handle = T::start(timer);
+        let handle = I::start(timer);
         eventually(|| self.outcome() != NONE);
         drop(handle);
         self.outcome()
@@ -104,9 +109,9 @@ impl Attempt {
 
     /// Begins it on this CPU while `with_held` keeps its interrupt off: how it went meanwhile, and
     /// afterwards.
-    fn is_put_off<T: Trier>(
+    fn is_put_off<I: Interrupt>(
         &self,
-        timer: &Arc<T>,
+        timer: &Arc<Timer<I>>,
         with_held: &dyn Fn(&mut dyn FnMut()),
     ) -> (u32, u32) {
         self.outcome.store(NONE, Release);
@@ -114,7 +119,7 @@ impl Attempt {
         let mut handle = None;
         with_held(&mut || {
             let here = preempt_disable();
-            handle = Some(T::start(timer));
+            handle = Some(I::start(timer));
             outcome = self.spin(5);
             drop(here);
         });
@@ -124,85 +129,13 @@ impl Attempt {
     }
 }
 
-/// A timer that makes an attempt, on the CPU on which it was started.
-pub(super) trait Trier: Sized + Send + Sync + 'static {
-    type Handle;
-
-    fn new(attempt: &Arc<Attempt>) -> Result<Arc<Self>>;
-    fn start(this: &Arc<Self>) -> Self::Handle;
-}
-
-/// Makes it in a hard interrupt.
-#[pin_data]
-pub(super) struct Hard {
-    #[pin]
-    timer: HrTimer<Self>,
-    attempt: Arc<Attempt>,
-}
-
-/// Makes it in a soft interrupt.
-#[pin_data]
-pub(super) struct Soft {
-    #[pin]
-    timer: HrTimer<Self>,
-    attempt: Arc<Attempt>,
-}
-
-macro_rules! trier {
-    ($name:ident, $mode:ident, $is_here:expr) => {
-        impl Trier for $name {
-            type Handle = ArcHrTimerHandle<Self>;
-
-            fn new(attempt: &Arc<Attempt>) -> Result<Arc<Self>> {
-                let attempt = attempt.clone();
-                Arc::pin_init(
-                    pin_init!(Self {
-                        timer <- HrTimer::new(),
-                        attempt,
-                    }),
-                    GFP_KERNEL,
-                )
-            }
-
-            fn start(this: &Arc<Self>) -> Self::Handle {
-                HrTimerPointer::start(this.clone(), Delta::from_micros(50))
-            }
-        }
-
-        impl HrTimerCallback for $name {
-            type Pointer<'a> = Arc<Self>;
-
-            fn run(
-                this: ArcBorrow<'_, Self>,
-                _: HrTimerCallbackContext<'_, Self>,
-            ) -> HrTimerRestart {
-                this.attempt.run($is_here);
-                HrTimerRestart::NoRestart
-            }
-        }
-
-        impl_has_hr_timer! {
-            impl HasHrTimer<Self> for $name {
-                mode: $mode<Monotonic>, field: self.timer
-            }
-        }
-    };
-}
-
-trier!(Hard, RelativePinnedHardMode, irqs_disabled());
-trier!(
-    Soft,
-    RelativePinnedSoftMode,
-    in_softirq() && !irqs_disabled()
-);
-
 /// It fails in both kinds of interrupts over a task that `with_held` lets hold what it wants.
 pub(super) fn fails_over_holder(
     try_it: impl Fn() -> bool + Send + Sync + 'static,
     with_held: impl Fn(&mut dyn FnMut()),
 ) -> Result {
     let attempt = Attempt::new(try_it)?;
-    let (hard, soft) = (Hard::new(&attempt)?, Soft::new(&attempt)?);
+    let (hard, soft) = (attempt.timer::<Hard>()?, attempt.timer::<Soft>()?);
     ensure!(attempt.while_held(&hard, &with_held) == FAILED);
     ensure!(attempt.while_held(&soft, &with_held) == FAILED);
     ensure!(attempt.when_free(&hard) == GOT);
@@ -212,15 +145,17 @@ pub(super) fn fails_over_holder(
 
 /// It fails in that interrupt while another CPU holds what it wants: for locks that keep off the
 /// interrupts of their own.
-pub(super) fn fails_beside_holder<T: Trier>(
+pub(super) fn fails_beside_holder<I: Interrupt>(
+    case: &str,
     try_it: impl Fn() -> bool + Send + Sync + 'static,
     with_held: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
 ) -> Result {
     const HELD: u32 = 1;
     const RELEASE: u32 = 2;
 
+    let [cpu, other_cpu] = needs_two_cpus(case)?;
     let attempt = Attempt::new(try_it)?;
-    let timer = T::new(&attempt)?;
+    let timer = attempt.timer::<I>()?;
     let step = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
     // Not early to give up: the other one may have to wait for its CPU.
     let wait_for = |step: &Atomic<u32>, value: u32| {
@@ -231,29 +166,24 @@ pub(super) fn fails_beside_holder<T: Trier>(
     };
 
     let flag = step.clone();
-    let (cpu, other_cpu) = (CpuId::from_u32(0), CpuId::from_u32(1));
-    let holder = Builder::new(&MODULE, c"holder")
-        .cpus(&[cpu.ok_or(ENODEV)?])
-        .spawn(move |_| {
-            let mut seen = false;
-            with_held(&mut || {
-                flag.store(HELD, Release);
-                seen = wait_for(&flag, RELEASE);
-            });
-            // Else both were on one CPU, or it took too long to say anything.
-            seen.then_some(()).ok_or(ETIMEDOUT)
-        })?;
+    let holder = spawn_on(c"holder", cpu.as_u32(), move |_| {
+        let mut seen = false;
+        with_held(&mut || {
+            flag.store(HELD, Release);
+            seen = wait_for(&flag, RELEASE);
+        });
+        // Else both were on one CPU, or it took too long to say anything.
+        seen.then_some(()).ok_or(ETIMEDOUT)
+    })?;
     let (tried, theirs) = (attempt.clone(), timer.clone());
-    let trier = Builder::new(&MODULE, c"trier")
-        .cpus(&[other_cpu.ok_or(ENODEV)?])
-        .spawn(move |_| {
-            let held = wait_for(&step, HELD);
-            let handle = T::start(&theirs);
-            let outcome = tried.spin(1000);
-            step.store(RELEASE, Release);
-            drop(handle);
-            (held && outcome == FAILED).then_some(()).ok_or(EINVAL)
-        })?;
+    let trier = spawn_on(c"trier", other_cpu.as_u32(), move |_| {
+        let held = wait_for(&step, HELD);
+        let handle = I::start(&theirs);
+        let outcome = tried.spin(1000);
+        step.store(RELEASE, Release);
+        drop(handle);
+        (held && outcome == FAILED).then_some(()).ok_or(EINVAL)
+    })?;
     ensure!(is_done(&holder));
     ensure!(is_done(&trier));
     ensure!(attempt.when_free(&timer) == GOT);
@@ -261,9 +191,9 @@ pub(super) fn fails_beside_holder<T: Trier>(
 }
 
 /// That interrupt of this CPU waits until what `with_held` holds is released.
-pub(super) fn keeps_off<T: Trier>(with_held: impl Fn(&mut dyn FnMut())) -> Result {
+pub(super) fn keeps_off<I: Interrupt>(with_held: impl Fn(&mut dyn FnMut())) -> Result {
     let attempt = Attempt::new(|| true)?;
-    let timer = T::new(&attempt)?;
+    let timer = attempt.timer::<I>()?;
     ensure!(attempt.is_put_off(&timer, &with_held) == (NONE, GOT));
     Ok(())
 }

@@ -11,12 +11,13 @@
 
 use super::{
     cells_contexts::{
-        queue_on, two_cpus, Bottom,
+        queue_on, Bottom,
         Place::{self, BhWork, Hardirq, Process, Softirq},
         Visit, Visitor,
     },
     cells_meeting::{meet, Does, Part},
     cells_shared::{Alone, Keys, NoBh, NoIrq, NoPreempt, Nothing, Seq, Shared, Words},
+    cpus::{needs_two_cpus, two_cpus},
     eventually, skip,
 };
 use childkernel::sync::{
@@ -118,15 +119,6 @@ fn loses<S: Shared>(what: &str, parts: KVec<Part>) -> Result<u64> {
     Ok(n)
 }
 
-/// `place` on each of the two CPUs, or `None` if there is one only.
-fn on_both(place: Place) -> Result<Option<KVec<Part>>> {
-    let mut parts = KVec::new();
-    for &cpu in &two_cpus()? {
-        parts.push(Part::new(place, cpu, Does::Adds), GFP_KERNEL)?;
-    }
-    Ok((parts.len() == 2).then_some(parts))
-}
-
 /// `a` and `b` on the same CPU.
 fn on_one(a: Place, b: Place) -> Result<KVec<Part>> {
     let &cpu = two_cpus()?.first().ok_or(ENODEV)?;
@@ -139,10 +131,11 @@ fn on_one(a: Place, b: Place) -> Result<KVec<Part>> {
 
 /// Without a lock two CPUs are in the same place at once.
 fn loses_on_both<S: Shared>(case: &str, what: &str, place: Place) -> Result {
-    match on_both(place)? {
-        Some(parts) => loses::<S>(what, parts).map(drop),
-        None => skip(case, "needs two CPUs"),
+    let mut parts = KVec::new();
+    for cpu in needs_two_cpus(case)? {
+        parts.push(Part::new(place, cpu, Does::Adds), GFP_KERNEL)?;
     }
+    loses::<S>(what, parts).map(drop)
 }
 
 fn process_process() -> Result {
@@ -240,11 +233,7 @@ fn softirq_bh_work() -> Result {
 }
 
 fn softirq_bh_work_wrong_is_caught() -> Result {
-    let case = "softirq_bh_work_wrong_is_caught";
-    let cpus = two_cpus()?;
-    let [first, second] = cpus[..] else {
-        return skip(case, "needs two CPUs");
-    };
+    let [first, second] = needs_two_cpus("softirq_bh_work_wrong_is_caught")?;
     let mut parts = KVec::new();
     parts.push(Part::new(Softirq, first, Does::Adds), GFP_KERNEL)?;
     parts.push(Part::new(BhWork, second, Does::Adds), GFP_KERNEL)?;

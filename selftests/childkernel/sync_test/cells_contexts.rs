@@ -3,28 +3,23 @@
 //! The contexts that share data: each is a child on one CPU that does the work itself, or has a
 //! timer of that CPU do it.
 
-use super::{eventually, MODULE};
+use super::{
+    eventually, spawn_on,
+    timers::{Hard, Interrupt, Soft},
+};
 use childkernel::{
-    child::{Builder, Context, Handle},
+    child::{Context, Handle},
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
         preempt::{in_hardirq, in_softirq, preempt_count},
     },
 };
-use core::marker::PhantomData;
 use kernel::{
-    cpu::{nr_cpu_ids, CpuId},
+    cpu::CpuId,
     new_work,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        delay::udelay,
-        hrtimer::{
-            HasHrTimer, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerMode,
-            HrTimerPointer, HrTimerRestart, RelativePinnedHardMode, RelativePinnedSoftMode,
-        },
-        Delta, Monotonic,
-    },
+    sync::Arc,
+    time::{delay::udelay, Delta},
     workqueue::{self, impl_has_work, Work, WorkItem},
 };
 
@@ -107,93 +102,18 @@ impl Visitor {
     }
 }
 
-/// A timer that goes off again and again on the CPU that started it.
-#[pin_data]
-struct Timer<M> {
-    #[pin]
-    timer: HrTimer<Self>,
+/// Lets a timer of this CPU do `visit` until the child is asked to stop.
+fn keep<I: Interrupt>(
+    ctx: &mut Context<'_>,
     period: Delta,
-    visitor: Visitor,
-    work: Option<Arc<Bottom>>,
-    _mode: PhantomData<fn() -> M>,
-}
-
-type Soft = RelativePinnedSoftMode<Monotonic>;
-type Hard = RelativePinnedHardMode<Monotonic>;
-
-impl HrTimerCallback for Timer<Soft> {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(this: ArcBorrow<'_, Self>, ctx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        this.go_off(ctx)
+    visit: impl Fn() + Send + Sync + 'static,
+) -> Result {
+    let timer = I::every(period, visit)?;
+    while !ctx.should_stop() {
+        ctx.sleep(1000);
     }
-}
-
-impl HrTimerCallback for Timer<Hard> {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(this: ArcBorrow<'_, Self>, ctx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        this.go_off(ctx)
-    }
-}
-
-kernel::impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Timer<Soft> {
-        mode: Soft, field: self.timer
-    }
-}
-
-kernel::impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Timer<Hard> {
-        mode: Hard, field: self.timer
-    }
-}
-
-impl<M> Timer<M>
-where
-    Self: HasHrTimer<Self, TimerMode = M>,
-    M: HrTimerMode<Clock = Monotonic, Expires = Delta> + 'static,
-{
-    fn go_off(&self, mut ctx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        match &self.work {
-            Some(work) => work.queue(),
-            None => self.visitor.visit(),
-        }
-        ctx.forward_now(self.period);
-        HrTimerRestart::Restart
-    }
-}
-
-impl<M> Timer<M>
-where
-    Self: HrTimerCallback + HasHrTimer<Self, TimerMode = M>,
-    for<'a> Self: HrTimerCallback<Pointer<'a> = Arc<Self>>,
-    M: HrTimerMode<Clock = Monotonic, Expires = Delta> + 'static,
-{
-    /// Lets it go off until the child is asked to stop.
-    fn keep(
-        ctx: &mut Context<'_>,
-        period: Delta,
-        visitor: &Visitor,
-        work: Option<&Arc<Bottom>>,
-    ) -> Result {
-        let timer = Arc::pin_init(
-            pin_init!(Self {
-                timer <- HrTimer::new(),
-                period,
-                visitor: visitor.clone(),
-                work: work.cloned(),
-                _mode: PhantomData,
-            }),
-            GFP_KERNEL,
-        )?;
-        let handle = timer.start(period);
-        while !ctx.should_stop() {
-            ctx.sleep(1000);
-        }
-        drop(handle);
-        Ok(())
-    }
+    drop(timer);
+    Ok(())
 }
 
 /// Work that a bottom-half workqueue runs, in softirq context, on the CPU that queued it.
@@ -248,58 +168,37 @@ impl Bottom {
 /// Has a hard interrupt of `cpu` queue the work again and again.
 pub(super) fn queue_on(cpu: CpuId, visitor: Visitor, work: Arc<Bottom>) -> Result<Handle> {
     let period = Place::BhWork.period(visitor.index);
-    Builder::new(&MODULE, c"cell_queue")
-        .cpus(&[cpu])
-        .spawn(move |ctx| {
-            Timer::<Hard>::keep(ctx, period, &visitor, Some(&work))?;
-            if work.has_ended() {
-                Ok(())
-            } else {
-                Err(ETIMEDOUT)
-            }
-        })
+    spawn_on(c"cell_queue", cpu.as_u32(), move |ctx| {
+        let theirs = work.clone();
+        keep::<Hard>(ctx, period, move || theirs.queue())?;
+        if work.has_ended() {
+            Ok(())
+        } else {
+            Err(ETIMEDOUT)
+        }
+    })
 }
 
 /// Has `visitor` come from this context on this CPU again and again, until the child is stopped.
 pub(super) fn occupy(place: Place, cpu: CpuId, visitor: Visitor) -> Result<Handle> {
     let period = place.period(visitor.index);
-    let cpus = &[cpu];
-    let child = Builder::new(&MODULE, c"cell").cpus(cpus);
+    let n = cpu.as_u32();
     match place {
-        Place::Process => child.spawn(move |ctx| {
+        Place::Process => spawn_on(c"cell", n, move |ctx| {
             while !ctx.should_stop() {
                 visitor.visit();
                 udelay(period);
             }
             Ok(())
         }),
-        Place::Softirq => child.spawn(move |ctx| Timer::<Soft>::keep(ctx, period, &visitor, None)),
-        Place::Hardirq => child.spawn(move |ctx| Timer::<Hard>::keep(ctx, period, &visitor, None)),
+        Place::Softirq => spawn_on(c"cell", n, move |ctx| {
+            let visitor = visitor.clone();
+            keep::<Soft>(ctx, period, move || visitor.visit())
+        }),
+        Place::Hardirq => spawn_on(c"cell", n, move |ctx| {
+            let visitor = visitor.clone();
+            keep::<Hard>(ctx, period, move || visitor.visit())
+        }),
         Place::BhWork => queue_on(cpu, visitor.clone(), Bottom::new(visitor)?),
     }
-}
-
-/// The first two CPUs on which a child can run, or the only one.
-pub(super) fn two_cpus() -> Result<KVec<CpuId>> {
-    let mut found = KVec::new();
-    for n in 0..nr_cpu_ids() {
-        let cpu = CpuId::from_u32(n).ok_or(EINVAL)?;
-        let ran_on = Arc::new(Atomic::<u32>::new(u32::MAX), GFP_KERNEL)?;
-        let seen = ran_on.clone();
-        let child = Builder::new(&MODULE, c"cell_cpu")
-            .cpus(&[cpu])
-            .spawn(move |_| {
-                seen.store(CpuId::current().as_u32(), Release);
-                Ok(())
-            })?;
-        let ran = eventually(|| ran_on.load(Acquire) != u32::MAX);
-        drop(child);
-        if ran && ran_on.load(Relaxed) == n {
-            found.push(cpu, GFP_KERNEL)?;
-        }
-        if found.len() == 2 {
-            break;
-        }
-    }
-    Ok(found)
 }

@@ -2,7 +2,11 @@
 
 //! Completions.
 
-use super::{a_while, eventually, is_done, spawn, stop_ends_only_after, stop_gives, HOUR_MS};
+use super::{
+    a_while, eventually, is_done, spawn, stop_ends_only_after, stop_gives,
+    timers::{Hard, Interrupt},
+    HOUR_MS,
+};
 use childkernel::{
     child::{Context, Handle},
     new_completion,
@@ -12,16 +16,9 @@ use childkernel::{
     },
 };
 use kernel::{
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        hrtimer::{
-            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
-            RelativeHardMode,
-        },
-        Delta, Instant, Jiffies, Monotonic,
-    },
+    sync::Arc,
+    time::{Delta, Instant, Jiffies, Monotonic},
 };
 
 cases!(sync_completion:
@@ -157,42 +154,13 @@ fn completion_reinit() -> Result {
     Ok(())
 }
 
-#[pin_data]
-struct Completer {
-    #[pin]
-    timer: HrTimer<Self>,
-    done: Arc<Completion>,
-}
-
-impl HrTimerCallback for Completer {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(this: ArcBorrow<'_, Self>, _: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        this.done.complete();
-        HrTimerRestart::NoRestart
-    }
-}
-
-impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Completer {
-        mode: RelativeHardMode<Monotonic>, field: self.timer
-    }
-}
-
 fn completion_from_interrupt() -> Result {
     let done = completion()?;
     let theirs = done.clone();
-    let completer = Arc::pin_init(
-        pin_init!(Completer {
-            timer <- HrTimer::new(),
-            done: theirs,
-        }),
-        GFP_KERNEL,
-    )?;
     ensure!(!done.try_wait());
-    let handle = completer.start(Delta::from_millis(10));
+    let timer = Hard::once(Delta::from_millis(10), move || theirs.complete())?;
     let waited = done.wait_timeout(Context::jiffies(20_000));
-    drop(handle);
+    drop(timer);
     ensure!(waited.is_ok());
     ensure!(!done.is_done());
     Ok(())

@@ -2,9 +2,10 @@
 
 //! A value that tells whether it is whole, and counts its end; and a reader that stays at it.
 
-use childkernel::sync::{
-    atomic::{Acquire, Atomic, Full, Relaxed, Release},
-    preempt::{in_softirq, irqs_disabled, preempt_count},
+use super::{spawn, tokens::is_free};
+use childkernel::{
+    child::Handle,
+    sync::atomic::{Acquire, Atomic, Full, Relaxed, Release},
 };
 use kernel::{
     prelude::*,
@@ -44,9 +45,9 @@ impl Tally {
         self.freed.load(Relaxed)
     }
 
-    /// Whether each that has ended did so once, and in process context.
-    pub(super) fn is_clean(&self) -> bool {
-        self.wrong.load(Relaxed) == 0
+    /// Whether so many have ended, each of them once, and in process context.
+    pub(super) fn is_clean_at(&self, freed: u64) -> bool {
+        self.freed() == freed && self.wrong.load(Relaxed) == 0
     }
 }
 
@@ -88,7 +89,7 @@ impl Drop for Element {
     fn drop(&mut self) {
         let once = self.state.xchg(DEAD, Full) == LIVE;
         self.check.store(0, Relaxed);
-        if !once || preempt_count() != 0 || irqs_disabled() || in_softirq() {
+        if !once || !is_free() {
             self.tally.wrong.fetch_add(1, Relaxed);
         }
         self.tally.freed.fetch_add(1, Relaxed);
@@ -134,6 +135,16 @@ impl Inside {
 
     pub(super) fn has_left(&self) -> bool {
         self.state.load(Acquire) == 3
+    }
+
+    /// A child that tells it so after a while.
+    pub(super) fn usher(self: &Arc<Self>) -> Result<Handle> {
+        let inside = self.clone();
+        spawn(c"usher", move |ctx| {
+            ctx.sleep(80);
+            inside.leave();
+            Ok(())
+        })
     }
 
     pub(super) fn leave(&self) {

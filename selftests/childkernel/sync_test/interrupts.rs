@@ -5,7 +5,10 @@
 //! An attempt there fails if the lock is held, even by the very task that was interrupted, and
 //! succeeds if it is free.
 
-use super::attempt::{fails_beside_holder, fails_over_holder, keeps_off, Hard, Soft, Trier};
+use super::{
+    attempt::{fails_beside_holder, fails_over_holder, keeps_off},
+    timers::{Hard, Interrupt, Soft},
+};
 use childkernel::{
     new_completion, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock,
     new_rwsem, new_semaphore, new_spinlock_bh,
@@ -69,25 +72,25 @@ fn spinlock_irq_try_in_interrupt() -> Result {
     let lock: Arc<SpinLockIrq<()>> =
         Arc::pin_init(new_spinlock_irq!((), "test_spin_irq"), GFP_KERNEL)?;
     let (try_it, with_held) = both!(lock, try_lock, lock);
-    fails_beside_holder::<Hard>(try_it, with_held)?;
+    fails_beside_holder::<Hard>("spinlock_irq_try_in_interrupt", try_it, with_held)?;
     let (try_it, with_held) = both!(lock, try_lock, lock);
-    fails_beside_holder::<Soft>(try_it, with_held)
+    fails_beside_holder::<Soft>("spinlock_irq_try_in_interrupt", try_it, with_held)
 }
 
 fn raw_spinlock_irq_try_in_interrupt() -> Result {
     let lock: Arc<RawSpinLockIrq<()>> =
         Arc::pin_init(new_raw_spinlock_irq!((), "test_raw_irq"), GFP_KERNEL)?;
     let (try_it, with_held) = both!(lock, try_lock, lock);
-    fails_beside_holder::<Hard>(try_it, with_held)?;
+    fails_beside_holder::<Hard>("raw_spinlock_irq_try_in_interrupt", try_it, with_held)?;
     let (try_it, with_held) = both!(lock, try_lock, lock);
-    fails_beside_holder::<Soft>(try_it, with_held)
+    fails_beside_holder::<Soft>("raw_spinlock_irq_try_in_interrupt", try_it, with_held)
 }
 
 fn spinlock_bh_try_in_softirq() -> Result {
     let lock: Arc<SpinLockBh<()>> =
         Arc::pin_init(new_spinlock_bh!((), "test_spin_bh"), GFP_KERNEL)?;
     let (try_it, with_held) = both!(lock, try_lock, lock);
-    fails_beside_holder::<Soft>(try_it, with_held)
+    fails_beside_holder::<Soft>("spinlock_bh_try_in_softirq", try_it, with_held)
 }
 
 /// Readers go past a reader, so what keeps them out is a writer.
@@ -100,22 +103,25 @@ fn rwlock_try_in_interrupt() -> Result {
 }
 
 /// The attempts of a lock that is one kind of interrupt's.
-fn rwlock_beside<T: Trier, V: Variant + 'static>(lock: Arc<RwLockIn<(), V>>) -> Result {
+fn rwlock_beside<I: Interrupt, V: Variant + 'static>(
+    case: &str,
+    lock: Arc<RwLockIn<(), V>>,
+) -> Result {
     let (try_it, with_held) = both!(lock, try_read, write);
-    fails_beside_holder::<T>(try_it, with_held)?;
+    fails_beside_holder::<I>(case, try_it, with_held)?;
     let (try_it, with_held) = both!(lock, try_write, read);
-    fails_beside_holder::<T>(try_it, with_held)
+    fails_beside_holder::<I>(case, try_it, with_held)
 }
 
 fn rwlock_irq_try_in_interrupt() -> Result {
     let lock: Arc<RwLockIrq<()>> = Arc::pin_init(new_rwlock!((), "test_rw_irq"), GFP_KERNEL)?;
-    rwlock_beside::<Hard, _>(lock.clone())?;
-    rwlock_beside::<Soft, _>(lock)
+    rwlock_beside::<Hard, _>("rwlock_irq_try_in_interrupt", lock.clone())?;
+    rwlock_beside::<Soft, _>("rwlock_irq_try_in_interrupt", lock)
 }
 
 fn rwlock_bh_try_in_softirq() -> Result {
     let lock: Arc<RwLockBh<()>> = Arc::pin_init(new_rwlock!((), "test_rw_bh"), GFP_KERNEL)?;
-    rwlock_beside::<Soft, _>(lock)
+    rwlock_beside::<Soft, _>("rwlock_bh_try_in_softirq", lock)
 }
 
 fn semaphore_try_in_interrupt() -> Result {

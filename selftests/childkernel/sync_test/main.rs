@@ -60,24 +60,29 @@ macro_rules! cases {
 
 mod atomic;
 mod attempt;
+mod barrier;
 mod cells;
 mod cells_contexts;
 mod cells_meeting;
 mod cells_shared;
 mod completion;
+mod cpus;
 mod element;
 mod interrupts;
+mod local_lock;
 mod order;
 mod percpu;
 mod rcu;
 mod rcu_list;
 mod rcu_storm;
+mod readings;
 mod reentrancy;
 mod seqcount;
 mod seqlock;
 mod seqlock_irq;
 mod sleeping;
 mod spinning;
+mod timers;
 mod tokens;
 mod wait;
 mod waits;
@@ -89,7 +94,9 @@ static CASES: &[&[Case]] = &[
     sleeping::CASES,
     order::CASES,
     atomic::CASES,
+    barrier::CASES,
     percpu::CASES,
+    local_lock::CASES,
     seqlock::CASES,
     seqlock_irq::CASES,
     seqcount::CASES,
@@ -180,7 +187,7 @@ fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Result<bool> {
 }
 
 /// Ends a case that can not be tried on this machine; the log says so to whoever runs it.
-fn skip(case: &str, why: &str) -> Result {
+fn skip<T>(case: &str, why: &str) -> Result<T> {
     pr_notice!("skip {case}: {why}\n");
     Err(ENODEV)
 }

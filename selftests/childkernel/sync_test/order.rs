@@ -2,7 +2,7 @@
 
 //! Lock order. What must not compile stands in `selftests/compile_fail`.
 
-use super::{is_done, spawn};
+use super::{is_done, spawn, tokens::is_free};
 use childkernel::sync::{
     lock_levels, new_mutex, new_spinlock,
     order::During,
@@ -100,7 +100,7 @@ fn order_tokens() -> Result {
     ensure!(preempt.0 && !preempt.1 && !preempt.2);
     ensure!(bh.1 && !bh.2);
     ensure!(irq.2 && !irq.1);
-    ensure!(preempt_count() == 0 && !in_softirq() && !irqs_disabled());
+    ensure!(is_free());
     Ok(())
 }
 

@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Per-CPU data and local locks.
+//! Per-CPU data.
 
-use super::{is_done, spawn_on};
+use super::{
+    is_done, spawn_on,
+    timers::{Hard, Interrupt},
+};
 use childkernel::{
     new_local_lock, new_raw_spinlock_irq, new_spinlock_bh,
     sync::{
         atomic::{Atomic, Relaxed},
-        local_lock::{LocalLockIn, Variant},
         new_spinlock,
-        preempt::{
-            in_softirq, irqs_disabled, local_bh_disable, local_interrupt_disable, preempt_count,
-            preempt_disable,
-        },
-        LocalLock, LocalLockBh, LocalLockIrq, PerCpu, PerCpuCounters, RawSpinLockIrq, SpinLock,
-        SpinLockBh,
+        preempt::{local_bh_disable, local_interrupt_disable, preempt_count, preempt_disable},
+        LocalLock, PerCpu, PerCpuCounters, RawSpinLockIrq, SpinLock, SpinLockBh,
     },
 };
 use kernel::{
     cpu::{nr_cpu_ids, CpuId},
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        delay::udelay,
-        hrtimer::{
-            ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
-            HrTimerRestart, RelativeMode, RelativeSoftMode,
-        },
-        Delta, Monotonic,
-    },
+    sync::Arc,
+    time::{delay::udelay, Delta},
 };
 
 cases!(sync_percpu:
@@ -38,10 +28,6 @@ cases!(sync_percpu:
     percpu_this_cpu,
     percpu_sum_exact,
     percpu_counters_exact,
-    local_lock_agrees,
-    local_lock_bh_agrees,
-    local_lock_irq_agrees,
-    local_lock_any_order,
 );
 
 /// Counts how many of it there are.
@@ -157,65 +143,11 @@ fn percpu_this_cpu() -> Result {
     Ok(())
 }
 
-type Work = Arc<dyn Fn() + Send + Sync>;
-
-macro_rules! ticker {
-    ($(#[$doc:meta])* $name:ident, $mode:ident) => {
-        $(#[$doc])*
-        #[pin_data]
-        struct $name {
-            #[pin]
-            timer: HrTimer<Self>,
-            work: Work,
-        }
-
-        impl $name {
-            fn start(work: Work) -> Result<ArcHrTimerHandle<Self>> {
-                let this = Arc::pin_init(
-                    pin_init!(Self {
-                        timer <- HrTimer::new(),
-                        work,
-                    }),
-                    GFP_KERNEL,
-                )?;
-                Ok(this.start(Delta::from_micros(TICK_US)))
-            }
-        }
-
-        impl HrTimerCallback for $name {
-            type Pointer<'a> = Arc<Self>;
-
-            fn run(
-                this: ArcBorrow<'_, Self>,
-                mut ctx: HrTimerCallbackContext<'_, Self>,
-            ) -> HrTimerRestart {
-                (this.work)();
-                ctx.forward_now(Delta::from_micros(TICK_US));
-                HrTimerRestart::Restart
-            }
-        }
-
-        impl_has_hr_timer! {
-            impl HasHrTimer<Self> for $name {
-                mode: $mode<Monotonic>, field: self.timer
-            }
-        }
-    };
-}
-
-const TICK_US: i64 = 300;
-
-ticker!(
-    /// Works in hard interrupt context, on the CPU that started it.
-    HardTicker, RelativeMode
-);
-ticker!(
-    /// Works in soft interrupt context, on the CPU that started it.
-    SoftTicker, RelativeSoftMode
-);
+/// How often a timer goes off.
+const TICK: Delta = Delta::from_micros(300);
 
 /// Adds 1 by a load and a store: whatever comes in between is lost.
-fn step(number: &Atomic<u64>) {
+pub(super) fn step(number: &Atomic<u64>) {
     let old = number.load(Relaxed);
     udelay(Delta::from_micros(2));
     number.store(old + 1, Relaxed);
@@ -226,19 +158,19 @@ const CHILDREN: usize = 2;
 const STEPS: u64 = 1_000;
 
 /// Runs `body` so often in each child, and `tick` in its timer meanwhile.
-fn on_each_cpu<T: 'static>(
-    start: fn(Work) -> Result<T>,
+pub(super) fn on_each_cpu<I: Interrupt>(
     body: impl Fn() + Send + Sync + 'static,
     tick: impl Fn() + Send + Sync + 'static,
 ) -> Result<bool> {
     let body = Arc::new(body, GFP_KERNEL)?;
-    let tick: Work = Arc::new(tick, GFP_KERNEL)?;
+    let tick = Arc::new(tick, GFP_KERNEL)?;
     let mut children = KVec::new();
     for cpu in 0..nr_cpu_ids() {
         for _ in 0..CHILDREN {
             let (body, tick) = (body.clone(), tick.clone());
             let child = spawn_on(c"adder", cpu, move |ctx| {
-                let ticker = start(tick.clone())?;
+                let tick = tick.clone();
+                let ticker = I::every(TICK, move || tick())?;
                 for _ in 0..STEPS {
                     body();
                     if ctx.should_stop() {
@@ -280,8 +212,7 @@ fn percpu_sum_exact() -> Result {
             GFP_KERNEL,
         )?;
         let (same, again) = (sums.clone(), sums.clone());
-        ensure!(on_each_cpu(
-            HardTicker::start,
+        ensure!(on_each_cpu::<Hard>(
             move || {
                 let here = preempt_disable();
                 step(same.threads.get(&here));
@@ -320,8 +251,7 @@ fn percpu_counters_exact() -> Result {
     let counters = Arc::new(PerCpuCounters::<3>::new()?, GFP_KERNEL)?;
     let ticks = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
     let (same, again, count) = (counters.clone(), counters.clone(), ticks.clone());
-    ensure!(on_each_cpu(
-        HardTicker::start,
+    ensure!(on_each_cpu::<Hard>(
         move || {
             for _ in 0..ADDS {
                 same.add(0, 1);
@@ -340,137 +270,5 @@ fn percpu_counters_exact() -> Result {
     let all = steps + ticks.load(Relaxed);
     ensure!(counters.sum(0) == all && counters.sum(1) == 2 * all);
     ensure!(counters.sum(2) == 0 && counters.sum(3) == 0 && counters.add_return(3, 1) == 0);
-    Ok(())
-}
-
-/// Two numbers that are the same whenever nobody is at them.
-struct Two {
-    a: Atomic<u64>,
-    b: Atomic<u64>,
-}
-
-fn two(_: CpuId) -> Two {
-    Two {
-        a: Atomic::new(0),
-        b: Atomic::new(0),
-    }
-}
-
-struct Locked<V: Variant> {
-    lock: LocalLockIn<Two, V>,
-    steps: Atomic<u64>,
-    disagreed: Atomic<u64>,
-}
-
-impl<V: Variant> Locked<V> {
-    fn step(&self) {
-        let two = self.lock.lock();
-        let differ = two.a.load(Relaxed) != two.b.load(Relaxed);
-        step(&two.a);
-        step(&two.b);
-        drop(two);
-        self.disagreed.add(u64::from(differ), Relaxed);
-        self.steps.add(1, Relaxed);
-    }
-}
-
-/// Threads and, if they may, interrupts of one CPU find the two numbers the same.
-fn agrees<V: Variant + 'static, T: 'static>(
-    lock: LocalLockIn<Two, V>,
-    start: fn(Work) -> Result<T>,
-    interrupts_too: bool,
-) -> Result {
-    let locked = Arc::new(
-        Locked {
-            lock,
-            steps: Atomic::new(0),
-            disagreed: Atomic::new(0),
-        },
-        GFP_KERNEL,
-    )?;
-    let ticks = Arc::new(Atomic::<u64>::new(0), GFP_KERNEL)?;
-    let (same, again, count) = (locked.clone(), locked.clone(), ticks.clone());
-    ensure!(on_each_cpu(
-        start,
-        move || same.step(),
-        move || {
-            if interrupts_too {
-                again.step();
-            }
-            count.add(1, Relaxed);
-        },
-    )?);
-    ensure!(ticks.load(Relaxed) > 0);
-    ensure!(locked.disagreed.load(Relaxed) == 0);
-    let steps = locked.steps.load(Relaxed);
-    ensure!(locked.lock.sum(|two| two.a.load(Relaxed)) == steps);
-    ensure!(locked.lock.sum(|two| two.b.load(Relaxed)) == steps);
-    let mut sum = 0;
-    for cpu in (0..nr_cpu_ids()).filter_map(CpuId::from_u32) {
-        sum += locked.lock.peek(cpu).map_or(0, |two| two.a.load(Relaxed));
-    }
-    ensure!(sum == steps);
-    Ok(())
-}
-
-fn local_lock_agrees() -> Result {
-    let lock: LocalLock<Two> = new_local_lock!(two, "test_local")?;
-    agrees(lock, HardTicker::start, false)
-}
-
-fn local_lock_bh_agrees() -> Result {
-    let lock: LocalLockBh<Two> = new_local_lock!(two, "test_local_bh")?;
-    agrees(lock, SoftTicker::start, true)
-}
-
-fn local_lock_irq_agrees() -> Result {
-    let lock: LocalLockIrq<Two> = new_local_lock!(two, "test_local_irq")?;
-    agrees(lock, HardTicker::start, !cfg!(CONFIG_PREEMPT_RT))
-}
-
-/// Each holds off what its name says, and what they hold off comes back with the last, whatever the
-/// order.
-fn local_lock_any_order() -> Result {
-    let is_free = || !irqs_disabled() && !in_softirq() && preempt_count() == 0;
-    let plain: LocalLock<u32> = new_local_lock!(|cpu| cpu.as_u32(), "test_local")?;
-    let bh: LocalLockBh<u32> = new_local_lock!(|cpu| cpu.as_u32(), "test_local_bh")?;
-    let irq: LocalLockIrq<u32> = new_local_lock!(|cpu| cpu.as_u32(), "test_local_irq")?;
-    let irq2: LocalLockIrq<u32> = new_local_lock!(|cpu| cpu.as_u32(), "test_local_irq2")?;
-    if cfg!(CONFIG_PREEMPT_RT) {
-        // They hold off each other only.
-        return Ok(());
-    }
-
-    ensure!(is_free());
-    let guard = plain.lock();
-    let (count, on) = (preempt_count(), !irqs_disabled() && !in_softirq());
-    drop(guard);
-    ensure!(count == 1 && on);
-    ensure!(is_free());
-
-    let guard = bh.lock();
-    let (off, on) = (in_softirq(), !irqs_disabled());
-    drop(guard);
-    ensure!(off && on);
-    ensure!(is_free());
-
-    let first = irq.lock();
-    let second = irq2.lock();
-    let both = irqs_disabled();
-    drop(first);
-    let one = irqs_disabled();
-    drop(second);
-    ensure!(both && one);
-    ensure!(is_free());
-
-    let (a, b, c) = (plain.lock(), bh.lock(), irq.lock());
-    let same = *a == *b && *b == *c && *c == CpuId::current().as_u32();
-    drop(a);
-    let two = irqs_disabled() && in_softirq();
-    drop(b);
-    let one = irqs_disabled() && !in_softirq();
-    drop(c);
-    ensure!(same && two && one);
-    ensure!(is_free());
     Ok(())
 }

@@ -56,8 +56,7 @@ fn rcu_pointer_replaces() -> Result {
     drop(pointer);
     ensure!(tally.freed() == 3);
     drop(element(4, &tally)?);
-    ensure!(tally.freed() == 4);
-    ensure!(tally.is_clean());
+    ensure!(tally.is_clean_at(4));
     Ok(())
 }
 
@@ -93,7 +92,7 @@ fn rcu_pointer_try_replace() -> Result {
     ensure!(now == Some(3));
     drop(pointer);
     rcu::flush();
-    ensure!(tally.freed() == 4 && tally.is_clean());
+    ensure!(tally.is_clean_at(4));
     Ok(())
 }
 
@@ -130,7 +129,7 @@ fn rcu_pointer_defers() -> Result {
     rcu::flush();
     ensure!(was_first && now == Some(2) && done);
     ensure!(early == 0 && inside.wrong.load(Relaxed) == 0);
-    ensure!(tally.freed() == 1 && tally.is_clean());
+    ensure!(tally.is_clean_at(1));
     Ok(())
 }
 
@@ -140,19 +139,14 @@ fn rcu_pointer_synchronizes() -> Result {
     let pointer = Arc::new(Rcu::new(element(1, &tally)?), GFP_KERNEL)?;
     let inside = Inside::new()?;
     let child = reader(&pointer, &inside)?;
-    let flag = inside.clone();
-    let usher = spawn(c"usher", move |ctx| {
-        ctx.sleep(80);
-        flag.leave();
-        Ok(())
-    })?;
+    let usher = inside.usher()?;
     let old = pointer.take().ok_or(EINVAL)?;
     old.synchronize();
     let left = inside.has_left();
     let freed = tally.freed();
     ensure!(is_done(&child) && is_done(&usher));
     ensure!(left && freed == 1 && inside.wrong.load(Relaxed) == 0);
-    ensure!(tally.is_clean());
+    ensure!(tally.is_clean_at(1));
     Ok(())
 }
 
@@ -169,12 +163,7 @@ fn rcu_waits_for_readers() -> Result {
             Ok(())
         })?;
         ensure!(eventually(|| inside.is_in()));
-        let flag = inside.clone();
-        let usher = spawn(c"usher", move |ctx| {
-            ctx.sleep(80);
-            flag.leave();
-            Ok(())
-        })?;
+        let usher = inside.usher()?;
         wait();
         let left = inside.has_left();
         ensure!(is_done(&child) && is_done(&usher));
@@ -203,12 +192,7 @@ fn srcu_waits_for_sleepers() -> Result {
         ensure!(eventually(|| inside.is_in()));
         another.synchronize();
         let not_ours = inside.is_in();
-        let flag = inside.clone();
-        let usher = spawn(c"usher", move |ctx| {
-            ctx.sleep(80);
-            flag.leave();
-            Ok(())
-        })?;
+        let usher = inside.usher()?;
         if expedited {
             srcu.synchronize_expedited();
         } else {

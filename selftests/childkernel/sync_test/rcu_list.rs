@@ -104,7 +104,7 @@ fn rcu_list_order() -> Result {
     rcu::flush();
     ensure!(tally.freed() == 6);
     drop(list);
-    ensure!(tally.freed() == 10 && tally.is_clean());
+    ensure!(tally.is_clean_at(10));
     Ok(())
 }
 
@@ -177,7 +177,7 @@ fn rcu_list_cursor() -> Result {
     rcu::flush();
     ensure!(tally.freed() == 5);
     drop(list);
-    ensure!(tally.freed() == 9 && tally.is_clean());
+    ensure!(tally.is_clean_at(9));
     Ok(())
 }
 
@@ -242,7 +242,7 @@ fn rcu_list_reader_keeps_way() -> Result {
     let done = is_done(&child);
     rcu::flush();
     ensure!(both && done && early == 0 && inside.wrong.load(Relaxed) == 0);
-    ensure!(tally.freed() == 2 && tally.is_clean());
+    ensure!(tally.is_clean_at(2));
     ensure!(*keys(&list)? == [1, 12, 4]);
     Ok(())
 }
@@ -259,6 +259,6 @@ fn rcu_list_drops_with_it() -> Result {
     ensure!(tally.freed() == 4);
     ensure!(removed.key() == 2 && removed.is_whole());
     removed.synchronize();
-    ensure!(tally.freed() == 5 && tally.is_clean());
+    ensure!(tally.is_clean_at(5));
     Ok(())
 }

@@ -5,6 +5,7 @@
 use super::{
     element::{Element, Tally},
     spawn,
+    timers::{Hard, Interrupt, Soft},
 };
 use childkernel::{
     child::{Context, Handle},
@@ -18,17 +19,9 @@ use childkernel::{
     },
 };
 use kernel::{
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        delay::fsleep,
-        hrtimer::{
-            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
-            RelativeMode, RelativeSoftMode,
-        },
-        Delta, Monotonic,
-    },
+    sync::Arc,
+    time::{delay::fsleep, Delta},
 };
 
 cases!(sync_rcu_storm:
@@ -91,58 +84,6 @@ trait Scene: Send + Sync {
     fn sight(&self) -> &Sight;
 }
 
-macro_rules! ticker {
-    ($(#[$doc:meta])* $name:ident, $mode:ident) => {
-        $(#[$doc])*
-        #[pin_data]
-        struct $name {
-            #[pin]
-            timer: HrTimer<Self>,
-            scene: Arc<dyn Scene>,
-        }
-
-        impl $name {
-            fn new(scene: Arc<dyn Scene>) -> Result<Arc<Self>> {
-                Arc::pin_init(
-                    pin_init!(Self {
-                        timer <- HrTimer::new(),
-                        scene,
-                    }),
-                    GFP_KERNEL,
-                )
-            }
-        }
-
-        impl HrTimerCallback for $name {
-            type Pointer<'a> = Arc<Self>;
-
-            fn run(
-                this: ArcBorrow<'_, Self>,
-                mut ctx: HrTimerCallbackContext<'_, Self>,
-            ) -> HrTimerRestart {
-                this.scene.look();
-                ctx.forward_now(TICK);
-                HrTimerRestart::Restart
-            }
-        }
-
-        impl_has_hr_timer! {
-            impl HasHrTimer<Self> for $name {
-                mode: $mode<Monotonic>, field: self.timer
-            }
-        }
-    };
-}
-
-ticker!(
-    /// Looks in hard interrupt context.
-    HardTicker, RelativeMode
-);
-ticker!(
-    /// Looks in soft interrupt context.
-    SoftTicker, RelativeSoftMode
-);
-
 /// Lets two writers do `write` for so long, with two children and two timers that look.
 fn storm<S: Scene + 'static>(
     scene: &Arc<S>,
@@ -150,8 +91,9 @@ fn storm<S: Scene + 'static>(
     write: fn(&S, u64, &mut Context<'_>) -> Result,
 ) -> Result {
     let mut children = KVec::<Handle>::new();
-    let hard = HardTicker::new(scene.clone())?.start(TICK);
-    let soft = SoftTicker::new(scene.clone())?.start(TICK);
+    let (in_hard, in_soft) = (scene.clone(), scene.clone());
+    let hard = Hard::every(TICK, move || in_hard.look())?;
+    let soft = Soft::every(TICK, move || in_soft.look())?;
     for writer in 1..=2 {
         let theirs = scene.clone();
         let child = spawn(c"writer", move |ctx| write(&theirs, writer, ctx))?;
@@ -254,7 +196,7 @@ fn rcu_pointer_storm() -> Result {
     last.defer();
     drop(scene);
     rcu::flush();
-    ensure!(tally.freed() == tally.born() && tally.is_clean());
+    ensure!(tally.is_clean_at(tally.born()));
     Ok(())
 }
 
@@ -408,6 +350,6 @@ fn rcu_list_storm_30s() -> Result {
     ensure!(removed == linked);
     drop(scene);
     rcu::flush();
-    ensure!(tally.freed() == tally.born() && tally.is_clean());
+    ensure!(tally.is_clean_at(tally.born()));
     Ok(())
 }

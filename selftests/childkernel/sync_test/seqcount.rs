@@ -2,30 +2,28 @@
 
 //! Sequence counts: the writers hold a lock of their own, and it is the right one.
 
-use super::{eventually, is_done, spawn, tokens::is_free};
+use super::{
+    eventually, is_done,
+    readings::Readings,
+    spawn,
+    timers::{HardUnlessRt, Interrupt},
+    tokens::is_free,
+};
 use childkernel::{
     new_raw_spinlock, new_rwlock, new_seqcount, new_spinlock_bh,
     sync::{
-        atomic::{Acquire, Atomic, Relaxed, Release},
+        atomic::{Atomic, Relaxed},
         new_mutex, new_spinlock, new_spinlock_irq,
         preempt::{irqs_disabled, preempt_count},
         seqcount::Outer,
         Mutex, MutexExt, RawSpinLock, RwLock, SeqCount, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
-use core::{cell::Cell, ops::DerefMut};
+use core::ops::DerefMut;
 use kernel::{
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        delay::udelay,
-        hrtimer::{
-            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
-            RelativePinnedMode,
-        },
-        Delta, Monotonic,
-    },
+    sync::Arc,
+    time::{delay::udelay, Delta},
 };
 
 cases!(sync_seqcount:
@@ -90,27 +88,19 @@ where
         })
     };
     let writers = [writer()?, writer()?];
-    let (met, wrong, newest) = (Cell::new(0u32), Cell::new(0u32), Cell::new(0u64));
-    let look = |record| match number(record) {
-        Some(n) if n >= newest.get() => newest.set(n),
-        _ => wrong.set(wrong.get() + 1),
-    };
-    let enough = eventually(|| {
-        for _ in 0..500 {
-            look(shown.read());
-            look(shown.read_or_lock(1));
-            match shown.try_read(1) {
-                Some(record) => look(record),
-                None => met.set(met.get() + 1),
-            }
+    let readings = Readings::new(20)?;
+    let enough = readings.reach(1, || {
+        readings.note(number(shown.read()));
+        readings.note(number(shown.read_or_lock(1)));
+        if let Some(record) = readings.tried(shown.try_read(1)) {
+            readings.note(number(record));
         }
-        met.get() >= 20
     });
     for writer in &writers {
         writer.stop();
     }
     ensure!(enough);
-    ensure!(wrong.get() == 0);
+    ensure!(readings.are_right());
     ensure!(number(shown.read()) == Some(writes.load(Relaxed)));
     ensure!(*shown.lock() == writes.load(Relaxed));
 
@@ -186,24 +176,16 @@ fn seqcount_storm_of_writers() -> Result {
         })
     };
     let writers = [writer()?, writer()?];
-    let (failed, wrong, newest) = (Cell::new(0u32), Cell::new(0u32), Cell::new(0u64));
-    let enough = eventually(|| {
-        for _ in 0..50 {
-            if shown.try_read(1).is_none() {
-                failed.set(failed.get() + 1);
-            }
-            match number(shown.read_or_lock(1)) {
-                Some(n) if n >= newest.get() => newest.set(n),
-                _ => wrong.set(wrong.get() + 1),
-            }
-        }
-        failed.get() >= 20 && newest.get() >= 100
+    let readings = Readings::new(20)?;
+    let enough = readings.reach(100, || {
+        readings.tried(shown.try_read(1));
+        readings.note(number(shown.read_or_lock(1)));
     });
     for writer in &writers {
         writer.stop();
     }
     ensure!(enough);
-    ensure!(wrong.get() == 0);
+    ensure!(readings.are_right());
     Ok(())
 }
 
@@ -235,58 +217,28 @@ fn seqcount_write_not_preempted() -> Result {
     Ok(())
 }
 
-/// Reads in hard interrupts, and counts the copies that are whole and those that are not.
-#[pin_data]
-struct Looker {
-    #[pin]
-    timer: HrTimer<Self>,
-    shown: Shown<SpinLockIrq<u64>>,
-    whole: Atomic<u64>,
-    torn: Atomic<u64>,
-}
-
-impl HrTimerCallback for Looker {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(this: ArcBorrow<'_, Self>, mut ctx: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        match number(this.shown.read()) {
-            Some(_) => this.whole.fetch_add(1, Release),
-            None => this.torn.fetch_add(1, Release),
-        };
-        ctx.forward_now(Delta::from_micros(500));
-        HrTimerRestart::Restart
-    }
-}
-
-impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Looker {
-        mode: RelativePinnedMode<Monotonic>, field: self.timer
-    }
-}
-
 /// Under a lock that keeps interrupts off, readers in these never meet the writer they came to.
 fn seqcount_read_in_interrupt() -> Result {
     let shown: Shown<SpinLockIrq<u64>> = shown!(new_spinlock_irq!(0, "test_spin_irq"));
-    let theirs = shown.clone();
-    let looker = Arc::pin_init(
-        pin_init!(Looker {
-            timer <- HrTimer::new(),
-            shown: theirs,
-            whole: Atomic::new(0),
-            torn: Atomic::new(0),
-        }),
-        GFP_KERNEL,
-    )?;
-    let handle = looker.clone().start(Delta::from_micros(500));
+    let seen = Arc::new([const { Atomic::<u64>::new(0) }; 2], GFP_KERNEL)?;
+    let (theirs, counts) = (shown.clone(), seen.clone());
+    let timer = HardUnlessRt::every(Delta::from_micros(500), move || {
+        let [whole, torn] = &*counts;
+        match number(theirs.read()) {
+            Some(_) => whole.add(1, Relaxed),
+            None => torn.add(1, Relaxed),
+        }
+    })?;
+    let [whole, torn] = &*seen;
     let enough = eventually(|| {
         for _ in 0..1000 {
             add(&*shown);
         }
-        looker.whole.load(Acquire) >= 100
+        whole.load(Relaxed) >= 100
     });
-    drop(handle);
+    drop(timer);
     ensure!(enough);
-    ensure!(looker.torn.load(Acquire) == 0);
+    ensure!(torn.load(Relaxed) == 0);
     ensure!(is_free());
     Ok(())
 }

@@ -2,26 +2,25 @@
 
 //! Locks that sleep.
 
-use super::{a_while, eventually, is_done, spawn, stop_ends_only_after, stop_gives, HOUR_MS};
+use super::{
+    a_while, eventually, is_done, spawn, stop_ends_only_after, stop_gives,
+    timers::{Hard, Interrupt},
+    HOUR_MS,
+};
 use childkernel::{
-    child::Context,
+    child::{Context, Handle},
     new_percpu_rwsem, new_rwsem, new_semaphore,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
-        new_mutex, Mutex, MutexExt, PerCpuRwSemaphore, RwSemaphore, Semaphore,
+        new_mutex,
+        semaphore::Permit,
+        Mutex, MutexExt, PerCpuRwSemaphore, RwSemaphore, Semaphore,
     },
 };
 use kernel::{
-    impl_has_hr_timer,
     prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        hrtimer::{
-            HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer, HrTimerRestart,
-            RelativeMode,
-        },
-        Delta, Instant, Jiffies, Monotonic,
-    },
+    sync::Arc,
+    time::{Delta, Instant, Jiffies, Monotonic},
 };
 
 cases!(sync_sleeping:
@@ -76,15 +75,20 @@ fn mutex_stop() -> Result {
     Ok(())
 }
 
+/// A child that adds one under the mutex, which it waits for.
+fn killable_adder(mutex: &Arc<Mutex<u64>>) -> Result<Handle> {
+    let mutex = mutex.clone();
+    spawn(c"waiter", move |_| {
+        *mutex.lock_killable()? += 1;
+        Ok(())
+    })
+}
+
 /// A killable wait in a kernel thread ends when the mutex is free.
 fn mutex_killable() -> Result {
     let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
     let held = mutex.lock();
-    let other = mutex.clone();
-    let waiter = spawn(c"waiter", move |_| {
-        *other.lock_killable()? += 1;
-        Ok(())
-    })?;
+    let waiter = killable_adder(&mutex)?;
     a_while();
     let before = *held;
     drop(held);
@@ -97,11 +101,7 @@ fn mutex_killable() -> Result {
 fn mutex_killable_stop() -> Result {
     let mutex: Arc<Mutex<u64>> = Arc::pin_init(new_mutex!(0, "test_mutex"), GFP_KERNEL)?;
     let held = mutex.lock();
-    let other = mutex.clone();
-    let waiter = spawn(c"waiter", move |_| {
-        *other.lock_killable()? += 1;
-        Ok(())
-    })?;
+    let waiter = killable_adder(&mutex)?;
     ensure!(stop_ends_only_after(waiter, || drop(held))?);
     ensure!(*mutex.lock() == 1);
     Ok(())
@@ -109,6 +109,15 @@ fn mutex_killable_stop() -> Result {
 
 fn semaphore(permits: u32) -> Result<Arc<Semaphore>> {
     Arc::pin_init(new_semaphore!(permits, "test_semaphore"), GFP_KERNEL)
+}
+
+/// A child that takes a permit for good, which it waits for in this way.
+fn taker(sem: &Arc<Semaphore>, down: fn(&Semaphore) -> Result<Permit<'_>>) -> Result<Handle> {
+    let sem = sem.clone();
+    spawn(c"waiter", move |_| {
+        down(&sem)?.keep();
+        Ok(())
+    })
 }
 
 /// Three of six are inside at once, and never a fourth.
@@ -186,11 +195,7 @@ fn semaphore_timeout() -> Result {
 
 fn semaphore_stop() -> Result {
     let sem = semaphore(0)?;
-    let other = sem.clone();
-    let waiter = spawn(c"waiter", move |_| {
-        other.down_interruptible()?.keep();
-        Ok(())
-    })?;
+    let waiter = taker(&sem, |sem| sem.down_interruptible())?;
     ensure!(stop_gives(&waiter, EINTR));
     sem.up();
     ensure!(sem.try_down().is_some());
@@ -199,11 +204,7 @@ fn semaphore_stop() -> Result {
 
 fn semaphore_killable_stop() -> Result {
     let sem = semaphore(0)?;
-    let other = sem.clone();
-    let waiter = spawn(c"waiter", move |_| {
-        other.down_killable()?.keep();
-        Ok(())
-    })?;
+    let waiter = taker(&sem, |sem| sem.down_killable())?;
     ensure!(stop_ends_only_after(waiter, || sem.up())?);
     ensure!(sem.try_down().is_none());
     Ok(())
@@ -211,53 +212,20 @@ fn semaphore_killable_stop() -> Result {
 
 fn semaphore_timeout_stop() -> Result {
     let sem = semaphore(0)?;
-    let other = sem.clone();
-    let waiter = spawn(c"waiter", move |_| {
-        // As good as no limit.
-        other.down_timeout(Jiffies::MAX)?.keep();
-        Ok(())
-    })?;
+    // As good as no limit.
+    let waiter = taker(&sem, |sem| sem.down_timeout(Jiffies::MAX))?;
     ensure!(stop_ends_only_after(waiter, || sem.up())?);
     ensure!(sem.try_down().is_none());
     Ok(())
 }
 
-#[pin_data]
-struct Upper {
-    #[pin]
-    timer: HrTimer<Self>,
-    sem: Arc<Semaphore>,
-}
-
-impl HrTimerCallback for Upper {
-    type Pointer<'a> = Arc<Self>;
-
-    fn run(this: ArcBorrow<'_, Self>, _: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
-        this.sem.up();
-        HrTimerRestart::NoRestart
-    }
-}
-
-impl_has_hr_timer! {
-    impl HasHrTimer<Self> for Upper {
-        mode: RelativeMode<Monotonic>, field: self.timer
-    }
-}
-
 fn semaphore_up_from_interrupt() -> Result {
     let sem = semaphore(0)?;
     let theirs = sem.clone();
-    let upper = Arc::pin_init(
-        pin_init!(Upper {
-            timer <- HrTimer::new(),
-            sem: theirs,
-        }),
-        GFP_KERNEL,
-    )?;
     ensure!(sem.try_down().is_none());
-    let handle = upper.start(Delta::from_millis(10));
+    let timer = Hard::once(Delta::from_millis(10), move || theirs.up())?;
     let got = sem.down_timeout(Context::jiffies(20_000)).map(drop);
-    drop(handle);
+    drop(timer);
     ensure!(got.is_ok());
     Ok(())
 }
