@@ -22,7 +22,7 @@ impl Readings {
     /// preempted while it reads: then a few times have to do.
     pub(super) fn new(often: u32) -> Result<Self> {
         Ok(Self {
-            often: if has_two()? { often } else { 3 },
+            often: if has_two()? { often } else { 5 },
             met: Cell::new(0),
             newest: Cell::new(0),
             wrong: Cell::new(0),
@@ -50,7 +50,7 @@ impl Readings {
             // For some time slices, as others may have to come to this CPU meanwhile.
             let began = Instant::<Monotonic>::now();
             while !enough() && began.elapsed().as_millis() < 40 {
-                for _ in 0..50 {
+                for _ in 0..20 {
                     look();
                 }
             }

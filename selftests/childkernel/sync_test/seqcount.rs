@@ -83,6 +83,8 @@ where
             while !ctx.should_stop() {
                 add(&*shown);
                 writes.fetch_add(1, Relaxed);
+                // Or a reader may have to wait for its luck for seconds.
+                udelay(Delta::from_micros(5));
             }
             Ok(())
         })

@@ -84,8 +84,10 @@ fn not_torn<T: Payload + PartialEq>(make: fn(u8) -> T) -> Result {
     };
     let enough = readings.reach(0, || {
         look(lock.read());
-        if let Some(copy) = readings.tried(lock.try_read(1)) {
-            look(copy);
+        for _ in 0..3 {
+            if let Some(copy) = readings.tried(lock.try_read(1)) {
+                look(copy);
+            }
         }
     });
     writer.stop();
