@@ -242,7 +242,7 @@ SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
 # sync_test FILE: loads it for the tests to come. A word that its file does not
 # know is refused.
 sync_test() {
-	load
+	insert "$CHILDKERNEL" || fail "insmod childkernel.ko: $ERROR"
 	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
 	! echo none 2>/dev/null >"$1" || fail "it is taken"
 }
