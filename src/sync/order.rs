@@ -80,7 +80,7 @@ use super::{
         LocalInterruptDisabled, PreemptDisabled,
     },
 };
-use core::marker::PhantomData;
+use core::{marker::PhantomData, ops::Deref};
 use kernel::{prelude::*, types::NotThreadSafe};
 
 pub mod levels;
@@ -199,10 +199,19 @@ impl Token<'static, Outermost> {
     }
 }
 
-/// What lasts as long as the token that it was made with.
+/// What is off until this is dropped: it borrows the token that it was made with.
 pub struct During<'a, G> {
-    _inner: G,
+    inner: G,
     _outer: PhantomData<&'a mut ()>,
+}
+
+impl<G> Deref for During<'_, G> {
+    type Target = G;
+
+    #[inline]
+    fn deref(&self) -> &G {
+        &self.inner
+    }
 }
 
 impl<L: Level, C: Wait> Token<'_, L, C> {
@@ -221,7 +230,7 @@ impl<L: Level, C: Wait> Token<'_, L, C> {
         C: Allows<W>,
     {
         let during = During {
-            _inner: inner,
+            inner,
             _outer: PhantomData,
         };
         (during, Token::new())
