@@ -22,6 +22,20 @@
 //! | errors | none |
 //!
 //! Reference: <https://docs.kernel.org/RCU/whatisRCU.html>
+//!
+//! # Examples
+//!
+//! ```ignore
+//! // A reader.
+//! let inside = rcu::read_lock();
+//! let name = config.read(&inside).map(|c| c.name);
+//! drop(inside);
+//!
+//! // A writer: from the end of the grace period on nobody sees the old one.
+//! if let Some(old) = config.replace(new) {
+//!     old.defer(); // Or `old.synchronize()`, which waits for that.
+//! }
+//! ```
 
 use kernel::{bindings, error::to_result, prelude::*};
 
