@@ -32,6 +32,7 @@ use kernel::{
     ThisModule,
 };
 
+mod buffered;
 mod config;
 mod counter;
 mod handshake;

@@ -110,6 +110,7 @@ kinds! {
     "record", "rwsem", "record-rwsem", WritersAndReaders, WhenAsked, record::rwsem;
     "record", "percpu_rwsem", "record-percpu", WritersAndReaders, WhenAsked, record::percpu_rwsem;
     "record", "rcu", "record-rcu", WritersAndReaders, WhenAsked, record::rcu;
+    "record", "srcu", "record-srcu", WritersAndReaders, WhenAsked, record::srcu;
     "list", "rculist", "list", WritersAndReaders, Always, list::spinlock;
     "list", "rculist_mutex", "list-mutex", WritersAndReaders, WhenAsked, list::mutex;
     "handshake", "completion", "handshake", Pairs, Always, handshake::completion;

@@ -5,7 +5,7 @@
 //! What must hold: no copy is torn, and no reader sees an older record after a newer one.
 #![deny(unsafe_code)]
 
-use super::{published::Published, Free, Guarded, Load, Plan, Twin, Worker};
+use super::{buffered::Buffered, published::Published, Free, Guarded, Load, Plan, Twin, Worker};
 use crate::{
     new_percpu_rwsem, new_rwlock, new_rwsem, new_seqcount, new_seqlock,
     stats::Counted,
@@ -122,6 +122,20 @@ holds! {
     [] PerCpuRwSemaphore<Record>, read;
 }
 
+impl Holds for Buffered<WORDS> {
+    fn load(guard: &Self::Guard<'_>) -> Record {
+        guard.load()
+    }
+
+    fn store(guard: &mut Self::Guard<'_>, record: Record) {
+        guard.store(&record);
+    }
+
+    fn try_read(&self, pause: impl Fn()) -> Option<Record> {
+        Some(self.read(pause))
+    }
+}
+
 impl Holds for Published<Record> {
     fn load(guard: &Self::Guard<'_>) -> Record {
         guard.load().unwrap_or([0; WORDS])
@@ -197,6 +211,7 @@ under! {
     percpu_rwsem: PerCpuRwSemaphore<Record> =
         new_percpu_rwsem!(record(0), "childkernel_record_percpu");
     rcu: Published<Record> = Published::new(record(0));
+    srcu: Buffered<WORDS> = Buffered::new(record(0));
 }
 
 impl<L: Holds> Records<L> {
