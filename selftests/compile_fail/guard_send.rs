@@ -47,7 +47,7 @@ pub fn all<'a>(
     h: rwlock::ReadGuard<'a, u32, rwlock::Irq>,
     i: rwsem::PerCpuReadGuard<'a, u32>,
     j: rwsem::PerCpuWriteGuard<'a, u32>,
-    k: seqlock::WriteGuard<'a, u32>,
+    k: seqlock::WriteGuard<'a, u32, seqlock::Plain>,
     l: rcu::Guard,
     m: rcu_list::Writer<'a, u32, childkernel::sync::lock::spinlock::SpinLockBackend>,
 ) {

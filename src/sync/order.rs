@@ -205,6 +205,13 @@ pub struct During<'a, G> {
     _outer: PhantomData<&'a mut ()>,
 }
 
+/// What is inside knows of no lifetime, so without this the compiler would take the borrow of the
+/// token for over after the last use, while all is still off until the end of the scope.
+impl<G> Drop for During<'_, G> {
+    #[inline]
+    fn drop(&mut self) {}
+}
+
 impl<L: Level, C: Wait> Token<'_, L, C> {
     #[inline]
     const fn new() -> Self {
