@@ -21,7 +21,20 @@
 //! ([`Token::outermost`] makes as many as it is asked for), is outside of this promise. So are
 //! locks that a function called meanwhile takes for itself, waits for a completion or for a
 //! thread's end, and what several threads do with a semaphore: those have no holder that could be
-//! ordered. lockdep sees all locks, with or without a level; both together see most.
+//! ordered.
+//!
+//! Nor does the token know
+//!
+//! - that a wait of a [`CondVar`](super::CondVar) takes its lock again: wait with the guard that
+//!   was taken last, and with nothing held that forbids to sleep;
+//! - what was not switched off or entered with it: the functions of [`preempt`](super::preempt),
+//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock);
+//! - which interrupts a lock has to keep off. A [`SpinLock`](super::SpinLock) that is taken under a
+//!   [`SpinLockIrq`](super::SpinLockIrq) deadlocks with a holder of the first whom an interrupt
+//!   makes wait for the second;
+//! - of a guard that was leaked: its lock is held for ever.
+//!
+//! lockdep sees all locks, with or without a level; both together see most.
 //!
 //! # Levels
 //!
@@ -310,6 +323,8 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     }
 
     /// Takes the lock in any way that it has: to read, to try, interruptibly.
+    ///
+    /// `how` takes this lock and no other. What it returns must be what holds the lock.
     ///
     /// # Examples
     ///
