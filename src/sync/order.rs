@@ -28,7 +28,8 @@
 //! - that a wait of a [`CondVar`](super::CondVar) takes its lock again: wait with the guard that
 //!   was taken last, and with nothing held that forbids to sleep;
 //! - what was not switched off or entered with it: the functions of [`preempt`](super::preempt),
-//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock);
+//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock), the write side of
+//!   a [`SeqCount`](super::SeqCount) whose lock sleeps;
 //! - which interrupts a lock has to keep off. A [`SpinLock`](super::SpinLock) that is taken under a
 //!   [`SpinLockIrq`](super::SpinLockIrq) deadlocks with a holder of the first whom an interrupt
 //!   makes wait for the second;
