@@ -28,8 +28,8 @@
 //! - that a wait of a [`CondVar`](super::CondVar) takes its lock again: wait with the guard that
 //!   was taken last, and with nothing held that forbids to sleep;
 //! - what was not switched off or entered with it: the functions of [`preempt`](super::preempt),
-//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock), the write side of
-//!   a [`SeqCount`](super::SeqCount) whose lock sleeps;
+//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock), the write side
+//!   of a [`SeqCount`](super::SeqCount) whose lock sleeps;
 //! - which interrupts a lock has to keep off. A [`SpinLock`](super::SpinLock) that is taken under a
 //!   [`SpinLockIrq`](super::SpinLockIrq) deadlocks with a holder of the first whom an interrupt
 //!   makes wait for the second;
@@ -311,7 +311,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// Takes the lock. The second value is the token for what may be taken inside.
     #[inline]
     #[track_caller]
-    pub fn lock<'a, H, C: Wait>(
+    pub fn lock<'a, H, C>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
     ) -> (L::Guard<'a>, Token<'a, V, C::Then>)
@@ -335,7 +335,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn lock_by<'a, H, C: Wait, G>(
+    pub fn lock_by<'a, H, C, G>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
         how: impl FnOnce(&'a L) -> G,
@@ -353,8 +353,12 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// # Errors
     ///
     /// `EDEADLK` if both are the same lock.
+    #[expect(
+        clippy::type_complexity,
+        reason = "what `lock` returns, of two, or an error"
+    )]
     #[inline]
-    pub fn lock_two<'a, H, C: Wait>(
+    pub fn lock_two<'a, H, C>(
         &'a self,
         other: &'a Self,
         token: &'a mut Token<'_, H, C>,
