@@ -93,11 +93,13 @@
 //! - Shared by more than two contexts: the strongest variant of all pairs.
 //! - [`RwLock`], [`RwLockBh`] and [`RwLockIrq`] go by the same rows, for readers too: a reader
 //!   waits for a writer that it interrupted. So do [`SeqLock`], [`SeqLockBh`] and [`SeqLockIrq`],
-//!   whose readers wait for nothing else. Lookups of [`RcuList`] need none of this; its writers do.
+//!   and a [`SeqCount`] by the lock of its writers. [`RcuList`] lookups need none of this; its
+//!   writers do.
 //! - A token of [`preempt`] alone is no lock: it is enough only where one CPU's own data is meant.
 //! - On `PREEMPT_RT` soft interrupts and most handlers are threads, and the rows stay right for
 //!   them. Who really is in a hard interrupt (a hard hrtimer, a handler that asked not to be a
-//!   thread) must not sleep: there [`RawSpinLockIrq`] takes the place of [`SpinLockIrq`].
+//!   thread) must not sleep: there [`RawSpinLockIrq`] takes the place of [`SpinLockIrq`], and a
+//!   [`SeqCount`] with one inside that of [`SeqLockIrq`].
 //!
 //! The rows are those of the table of locking requirements in
 //! [`Documentation/kernel-hacking/locking.rst`](srctree/Documentation/kernel-hacking/locking.rst).

@@ -32,7 +32,7 @@ pub trait Lockable {
     const KIND: &'static str;
     /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
     type Wait: Wait;
-    /// What holds the lock.
+    /// What holds the lock, until it is dropped, and not for longer than `'a`.
     type Guard<'a>
     where
         Self: 'a;
