@@ -48,7 +48,7 @@ kdir: ## print a KDIR that any external Rust module can build against
 shell: ## enter the toolchain [MOD=dir]
 	@MOD='$(MOD)' scripts/lab.sh shell
 
-check: ## rustfmt, clippy, checkpatch, shellcheck, unit tests of the scripts
+check: ## rustfmt, clippy, checkpatch, shellcheck, docs, unit tests of the scripts
 	@scripts/check.sh
 
 doctor: ## what the lab has, what it lacks, KVM or not, disk use

@@ -11,6 +11,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 
 # Not primitives: what others are made of.
 PARTS=(lockable nested registry)
+# shellcheck disable=SC2016 # the tables have it in backquotes
 ROWS=('C header' 'context' 'safe against' 'sleeps' '`PREEMPT_RT`' 'fairness' 'cost' 'order' 'errors')
 TOUR=samples/sync_tour/sync_tour.rs
 status=0

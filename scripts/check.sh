@@ -75,7 +75,11 @@ check_unittest() {
 	tool python3 -B -m unittest discover -s scripts -p '*_test.py'
 }
 
-for one in rustfmt clippy checkpatch shellcheck unittest; do
+check_docs() {
+	"$CK_SCRIPTS/check-docs.sh"
+}
+
+for one in rustfmt clippy checkpatch shellcheck docs unittest; do
 	check "$one" "check_$one"
 done
 exit "$failed"

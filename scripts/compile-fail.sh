@@ -45,14 +45,18 @@ wanted() {
 	}' "$1" | sort
 }
 
-# reported FILE LOG: the same for each error that rustc reports in it.
+# reported FILE LOG: the same for each error that rustc reports in it. What an
+# assertion of the library refuses is reported there, with a note of who asked.
 reported() {
 	awk -v file="/${1##*/}" '
+		/^warning/ || /^error: aborting/ { code = ""; next }
 		/^error/ { code = match($0, /\[E[0-9]+\]/) ? substr($0, RSTART + 1, RLENGTH - 2) : "-" }
 		code != "" && /^ *--> / {
 			n = split($2, at, ":")
-			if (substr(at[1], length(at[1]) - length(file) + 1) == file) print at[2], code
-			code = ""
+			if (substr(at[1], length(at[1]) - length(file) + 1) == file) {
+				print at[2], code
+				code = ""
+			}
 		}' "$2" | sort
 }
 

@@ -28,6 +28,7 @@
 //! | a number that all CPUs add to | [`PerCpuCounters`] | one instruction, on this CPU's own memory |
 //! | data of this CPU only | [`PerCpu`] under a token of [`preempt`] | no other CPU has to be kept out |
 //! | the same, with fields that have to agree | [`LocalLock`] | a token that has the data inside |
+//! | several locks at once | [`Ordered`] around each | a wrong order does not compile |
 //!
 //! As a rule of thumb: if the wait is shorter than two context switches, spin.
 //!
@@ -91,24 +92,27 @@
 //!   other workqueue, and a threaded interrupt handler, is process context.
 //! - Shared by more than two contexts: the strongest variant of all pairs.
 //! - [`RwLock`], [`RwLockBh`] and [`RwLockIrq`] go by the same rows, for readers too: a reader
-//!   waits for a writer that it interrupted. [`SeqLock`] has one variant: where a row says `Bh` or
-//!   `Irq`, the writer holds [`preempt::local_bh_disable`] or
-//!   [`preempt::local_interrupt_disable`] around it. [`RcuList`] lookups need none of this; its
+//!   waits for a writer that it interrupted. So do [`SeqLock`], [`SeqLockBh`] and [`SeqLockIrq`],
+//!   and a [`SeqCount`] by the lock of its writers. [`RcuList`] lookups need none of this; its
 //!   writers do.
 //! - A token of [`preempt`] alone is no lock: it is enough only where one CPU's own data is meant.
 //! - On `PREEMPT_RT` soft interrupts and most handlers are threads, and the rows stay right for
 //!   them. Who really is in a hard interrupt (a hard hrtimer, a handler that asked not to be a
-//!   thread) must not sleep: there [`RawSpinLockIrq`] takes the place of [`SpinLockIrq`]. A
-//!   [`SeqLock`] is not written with interrupts off there, as its lock sleeps.
+//!   thread) must not sleep: there [`RawSpinLockIrq`] takes the place of [`SpinLockIrq`], and a
+//!   [`SeqCount`] with one inside that of [`SeqLockIrq`].
 //!
 //! The rows are those of the table of locking requirements in
 //! [`Documentation/kernel-hacking/locking.rst`](srctree/Documentation/kernel-hacking/locking.rst).
 //! `selftests/childkernel/sync_test/cells.rs` has a case for each, and one that catches the variant
 //! next to it.
 //!
+//! # Errors
+//!
 //! Waits that a signal, or a request to stop, has ended give `EINTR` for mutexes and semaphores of
 //! all kinds, `ERESTARTSYS` for completions and wait queues; a limit that is over gives `ETIME` for
 //! semaphores, `ETIMEDOUT` for completions and wait queues.
+//!
+//! # What is not there
 //!
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.

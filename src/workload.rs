@@ -16,9 +16,11 @@
 use crate::{
     child::{Builder, Context, Handle},
     new_completion,
+    stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Full, Relaxed},
-        Completion,
+        order::levels,
+        Completion, Ordered, Outermost, Token,
     },
 };
 use kernel::{
@@ -30,6 +32,7 @@ use kernel::{
     ThisModule,
 };
 
+mod buffered;
 mod config;
 mod counter;
 mod handshake;
@@ -53,7 +56,7 @@ trait Load: Send + Sync {
 
     /// Checks what can only be checked when all children have ended, and returns how many
     /// violations that shows. Called once.
-    fn finish(&self) -> u64;
+    fn finish(&self, free: &mut Free<'_>) -> u64;
 
     /// Says in a few words what was done besides the operations.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -81,7 +84,7 @@ impl Drop for Session {
         self.children.clear();
         // A child that was stopped before it first ran was not there to end the load.
         if complete && self.shared.alive.load(Acquire) != 0 {
-            self.shared.end();
+            self.shared.end(&mut Token::outermost());
         }
     }
 }
@@ -115,6 +118,10 @@ impl Shared {
         let mut worker = Worker {
             ctx,
             shared: self,
+            pace: Pace {
+                hold_ns: self.config.hold_ns,
+                think_ns: self.config.think_ns,
+            },
             index,
             deadline: (seconds > 0).then(|| Instant::now() + Delta::from_secs(i64::from(seconds))),
             asked: 0,
@@ -126,14 +133,15 @@ impl Shared {
         self.ops.fetch_add(ctx.ops(), Relaxed);
         self.violations.fetch_add(ctx.violations(), Relaxed);
         if self.alive.fetch_sub(1, Full) == 1 {
-            ctx.add_violations(self.end());
+            let found = self.end(ctx.token());
+            ctx.add_violations(found);
         }
         result
     }
 
     /// Ends the session when all its children have, and returns the violations that this shows.
-    fn end(&self) -> u64 {
-        let found = self.load.finish();
+    fn end(&self, free: &mut Free<'_>) -> u64 {
+        let found = self.load.finish(free);
         let violations = self.violations.load(Relaxed).saturating_add(found);
         let verdict = if violations == 0 {
             "SUCCESS"
@@ -152,10 +160,43 @@ impl Shared {
     }
 }
 
+/// How long things take.
+struct Pace {
+    hold_ns: u64,
+    think_ns: u64,
+}
+
+impl Pace {
+    /// Spends the time that the critical section is to last.
+    #[inline]
+    fn hold(&self) {
+        crate::ffi::ndelay(self.hold_ns);
+    }
+
+    /// Spends the time between two critical sections.
+    #[inline]
+    fn think(&self) {
+        crate::ffi::ndelay(self.think_ns);
+    }
+
+    /// Widens the window of a race, in a twin.
+    #[inline]
+    fn widen(&self) {
+        crate::ffi::ndelay(self.hold_ns.max(2_000));
+    }
+}
+
+/// What a child that holds nothing may take.
+type Free<'a> = Token<'a, Outermost>;
+
+/// What the children of a load share, in its place in the order of locks.
+type Guarded<L> = Ordered<levels::Load, Counted<L>>;
+
 /// A child at work on a load.
 struct Worker<'a, 'c> {
     ctx: &'a mut Context<'c>,
     shared: &'a Shared,
+    pace: Pace,
     /// Which child of the session this is, from 0.
     index: usize,
     deadline: Option<Instant<Monotonic>>,
@@ -176,24 +217,6 @@ impl Worker<'_, '_> {
     fn is_late(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| !deadline.elapsed().is_negative())
-    }
-
-    /// Spends the time that the critical section is to last.
-    #[inline]
-    fn hold(&self) {
-        crate::ffi::ndelay(self.shared.config.hold_ns);
-    }
-
-    /// Spends the time between two critical sections.
-    #[inline]
-    fn think(&self) {
-        crate::ffi::ndelay(self.shared.config.think_ns);
-    }
-
-    /// Widens the window of a race, in a twin.
-    #[inline]
-    fn widen(&self) {
-        crate::ffi::ndelay(self.shared.config.hold_ns.max(2_000));
     }
 
     /// Waits until all children of a twin are there: one that ran alone could do no wrong.

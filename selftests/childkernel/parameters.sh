@@ -140,7 +140,7 @@ try "refused: primitive" refused \
 	"valid are spinlock, .*, mutex, .*, atomic, all, |workload=counter primitive=foo" \
 	"valid are spinlock, .*, all, |workload=counter primitive=mutex,,atomic" \
 	"valid are spinlock, .*, all, |workload=counter primitive=mutex,seqlok" \
-	"valid are seqlock, seqlock_bh, seqlock_irq, seqcount, seqcount_mutex, spinlock, .*, percpu_rwsem, rcu, all, |workload=record primitive=semaphore" \
+	"valid are seqlock, seqlock_bh, seqlock_irq, seqcount, seqcount_mutex, spinlock, .*, percpu_rwsem, rcu, srcu, all, |workload=record primitive=semaphore" \
 	"valid are completion, semaphore, barrier, condvar, all, |workload=handshake primitive=spinlock" \
 	"valid are rculist, rculist_mutex, all, |workload=list primitive=seqlock" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"

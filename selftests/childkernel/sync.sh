@@ -56,8 +56,8 @@ else
 	try_skip "the cases" "CK_EXTERN_DIR has no sync_test/sync_test.ko"
 	try_skip "they leave nothing behind" "nor have they run"
 fi
-try "counter with every primitive" with_all counter 22
-try "record with every primitive" with_all record 11
+try "counter with every primitive" with_all counter 23
+try "record with every primitive" with_all record 12
 try "list with every primitive" with_all list 2
 try "handshake with every primitive" with_all handshake 4
 finish

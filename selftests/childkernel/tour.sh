@@ -3,7 +3,7 @@
 #
 # sync_tour: each primitive used once, as documentation. It loads only if what
 # it says of them is so.
-# shellcheck disable=SC2317,SC2329 # the tests are called by name
+# shellcheck disable=SC2119,SC2317,SC2329 # the tests are called by name; load takes what it gets
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    local_lock::{self, LocalLockGuard, LocalLockIn},
     lock::{
         mutex::MutexBackend,
         spinlock::{SpinLockBackend, SpinLockIrqBackend},
@@ -12,7 +13,7 @@ use super::{
     },
     order::{RawSpinning, Sleeping, Spinning, Wait},
     rcu_list::{self, RcuList},
-    resilient::{ResilientGuard, ResilientSpinLock},
+    resilient::{self, ResilientGuard, ResilientSpinLockIn},
     rwlock::{self, RwLockIn},
     rwsem::{self, PerCpuRwSemaphore, RwSemaphore},
     semaphore::{Permit, Semaphore},
@@ -31,7 +32,7 @@ pub trait Lockable {
     const KIND: &'static str;
     /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
     type Wait: Wait;
-    /// What holds the lock.
+    /// What holds the lock, until it is dropped, and not for longer than `'a`.
     type Guard<'a>
     where
         Self: 'a;
@@ -145,6 +146,26 @@ lockable!(
     [] Semaphore, "semaphore", Sleeping, Permit<'a>, down, try_down
 );
 
+/// There is no trying: nobody waits for it, but on `PREEMPT_RT`.
+impl<T: Send + Sync, V: local_lock::Variant> Lockable for LocalLockIn<T, V> {
+    const KIND: &'static str = "local_lock";
+    type Wait = Spinning;
+    type Guard<'a>
+        = LocalLockGuard<'a, T, V>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.lock()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        None
+    }
+}
+
 /// Counts the writers. There is no trying to write: it has to wait for a grace period.
 impl<T> Lockable for PerCpuRwSemaphore<T> {
     const KIND: &'static str = "percpu_rwsem";
@@ -166,11 +187,11 @@ impl<T> Lockable for PerCpuRwSemaphore<T> {
 }
 
 /// Counts attempts. There is no trying: an attempt is bounded anyway, so none counts as contended.
-impl<T> Lockable for ResilientSpinLock<T> {
+impl<T, V: resilient::Variant> Lockable for ResilientSpinLockIn<T, V> {
     const KIND: &'static str = "resilient";
     type Wait = RawSpinning;
     type Guard<'a>
-        = Result<ResilientGuard<'a, T>>
+        = Result<ResilientGuard<'a, T, V>>
     where
         Self: 'a;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lock order that the compiler checks: what could deadlock does not compile.
+//! Lock order that the compiler checks: a lock taken out of order does not compile.
 //!
 //! lockdep finds a wrong order when it happens, on kernels that have lockdep. This finds it before
 //! the module exists, and costs nothing at run time.
@@ -21,7 +21,21 @@
 //! ([`Token::outermost`] makes as many as it is asked for), is outside of this promise. So are
 //! locks that a function called meanwhile takes for itself, waits for a completion or for a
 //! thread's end, and what several threads do with a semaphore: those have no holder that could be
-//! ordered. lockdep sees all locks, with or without a level; both together see most.
+//! ordered.
+//!
+//! Nor does the token know
+//!
+//! - that a wait of a [`CondVar`](super::CondVar) takes its lock again: wait with the guard that
+//!   was taken last, and with nothing held that forbids to sleep;
+//! - what was not switched off or entered with it: the functions of [`preempt`](super::preempt),
+//!   [`rcu::read_lock`](super::rcu::read_lock), a [`LocalLock`](super::LocalLock), the write side
+//!   of a [`SeqCount`](super::SeqCount) whose lock sleeps;
+//! - which interrupts a lock has to keep off. A [`SpinLock`](super::SpinLock) that is taken under a
+//!   [`SpinLockIrq`](super::SpinLockIrq) deadlocks with a holder of the first whom an interrupt
+//!   makes wait for the second;
+//! - of a guard that was leaked: its lock is held for ever.
+//!
+//! lockdep sees all locks, with or without a level; both together see most.
 //!
 //! # Levels
 //!
@@ -80,7 +94,7 @@ use super::{
         LocalInterruptDisabled, PreemptDisabled,
     },
 };
-use core::marker::PhantomData;
+use core::{marker::PhantomData, ops::Deref};
 use kernel::{prelude::*, types::NotThreadSafe};
 
 pub mod levels;
@@ -199,10 +213,26 @@ impl Token<'static, Outermost> {
     }
 }
 
-/// What lasts as long as the token that it was made with.
+/// What is off until this is dropped: it borrows the token that it was made with.
 pub struct During<'a, G> {
-    _inner: G,
+    inner: G,
     _outer: PhantomData<&'a mut ()>,
+}
+
+impl<G> Deref for During<'_, G> {
+    type Target = G;
+
+    #[inline]
+    fn deref(&self) -> &G {
+        &self.inner
+    }
+}
+
+/// What is inside knows of no lifetime, so without this the compiler would take the borrow of the
+/// token for over after the last use, while all is still off until the end of the scope.
+impl<G> Drop for During<'_, G> {
+    #[inline]
+    fn drop(&mut self) {}
 }
 
 impl<L: Level, C: Wait> Token<'_, L, C> {
@@ -221,7 +251,7 @@ impl<L: Level, C: Wait> Token<'_, L, C> {
         C: Allows<W>,
     {
         let during = During {
-            _inner: inner,
+            inner,
             _outer: PhantomData,
         };
         (during, Token::new())
@@ -290,7 +320,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// Takes the lock. The second value is the token for what may be taken inside.
     #[inline]
     #[track_caller]
-    pub fn lock<'a, H, C: Wait>(
+    pub fn lock<'a, H, C>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
     ) -> (L::Guard<'a>, Token<'a, V, C::Then>)
@@ -304,6 +334,8 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
 
     /// Takes the lock in any way that it has: to read, to try, interruptibly.
     ///
+    /// `how` takes this lock and no other. What it returns must be what holds the lock.
+    ///
     /// # Examples
     ///
     /// ```ignore
@@ -312,7 +344,7 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn lock_by<'a, H, C: Wait, G>(
+    pub fn lock_by<'a, H, C, G>(
         &'a self,
         token: &'a mut Token<'_, H, C>,
         how: impl FnOnce(&'a L) -> G,
@@ -330,8 +362,12 @@ impl<V: Level, L: Lockable> Ordered<V, L> {
     /// # Errors
     ///
     /// `EDEADLK` if both are the same lock.
+    #[expect(
+        clippy::type_complexity,
+        reason = "what `lock` returns, of two, or an error"
+    )]
     #[inline]
-    pub fn lock_two<'a, H, C: Wait>(
+    pub fn lock_two<'a, H, C>(
         &'a self,
         other: &'a Self,
         token: &'a mut Token<'_, H, C>,

@@ -38,6 +38,8 @@ pub use kernel::interrupt::{local_interrupt_disable, LocalInterruptDisabled};
 /// [`BottomHalvesDisabled`] does not: what soft interrupts use there is for a
 /// [`LocalLockBh`](super::LocalLockBh).
 ///
+/// A guard may be shared with another thread, if its data may; to that one it proves nothing.
+///
 /// Not moving is not the same as being alone. Interrupts come unless they are off, and while a
 /// spinlock or a local lock is held on `PREEMPT_RT`, other threads of this CPU run as well.
 ///
@@ -166,8 +168,10 @@ pub fn in_hardirq() -> bool {
     unsafe { crate::ffi::childkernel_in_hardirq() }
 }
 
-/// How often preemption, bottom halves and interrupts in service hold off preemption: 0 if it is
-/// enabled. Always 0 in process context on kernels that do not count.
+/// What holds off preemption, as C packs it into one word: how often preemption, bottom halves and
+/// interrupts were disabled by count, and which interrupts are being served. 0 if nothing does.
+///
+/// [`preempt_disable`] is not in it on kernels without `CONFIG_PREEMPT_COUNT`.
 #[inline]
 pub fn preempt_count() -> u32 {
     // SAFETY: May be called anywhere.

@@ -21,7 +21,38 @@
 //! | order | what a reader did comes before the end of each grace period that it was inside of; what came before a grace period is seen by readers that begin after it |
 //! | errors | none |
 //!
+//! # What the compiler does not see
+//!
+//! A reference that was read is tied to its [`Guard`], and the guard to its thread. But two things
+//! end a reader without the guard. A thread that sleeps under it is no reader any more on kernels
+//! without `CONFIG_PREEMPT_RCU`; waiting for a grace period is sleeping, too. A thread that ends is
+//! none on any kernel, whether its guard was dropped or leaked. So do not sleep under a guard, and
+//! do not leak one. `CONFIG_PROVE_RCU` and `CONFIG_DEBUG_ATOMIC_SLEEP` find who does.
+//!
+//! # Examples
+//!
+//! ```ignore
+//! let old = config.take(); // No reader finds it from here on.
+//! rcu::synchronize(); // Nor has one that found it before.
+//! drop(old); // The value is dropped a grace period later all the same, by the reclaim queue ...
+//! rcu::flush(); // ... and now it has been.
+//! ```
+//!
 //! Reference: <https://docs.kernel.org/RCU/whatisRCU.html>
+//!
+//! # Examples
+//!
+//! ```ignore
+//! // A reader.
+//! let inside = rcu::read_lock();
+//! let name = config.read(&inside).map(|c| c.name);
+//! drop(inside);
+//!
+//! // A writer: from the end of the grace period on nobody sees the old one.
+//! if let Some(old) = config.replace(new) {
+//!     old.defer(); // Or `old.synchronize()`, which waits for that.
+//! }
+//! ```
 
 use kernel::{bindings, error::to_result, prelude::*};
 

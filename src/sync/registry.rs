@@ -39,7 +39,7 @@ impl RegistryMutex {
 impl Lockable for RegistryMutex {
     const KIND: &'static str = "mutex";
     type Wait = Sleeping;
-    type Guard<'a> = MutexGuard<'static, ()>;
+    type Guard<'a> = MutexGuard<'a, ()>;
 
     fn acquire(&self) -> Self::Guard<'_> {
         // SAFETY: The shim returns the address of a static, initialised mutex.

@@ -66,6 +66,9 @@ unsafe impl Sync for Semaphore {}
 
 impl Semaphore {
     /// Creates an initialiser. Use [`new_semaphore!`], which makes the lock class.
+    ///
+    /// With more than `i32::MAX` permits [`try_down`](Self::try_down) gets none: C computes what
+    /// would be left as an `int`.
     pub fn new(
         permits: u32,
         name: &'static CStr,

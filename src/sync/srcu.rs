@@ -19,7 +19,7 @@
 //! | `PREEMPT_RT` | the same |
 //! | fairness | readers never wait; one that never leaves keeps `synchronize` waiting forever |
 //! | cost | reading: a count of this CPU and a full barrier on the way in and out; a domain: memory for each CPU |
-//! | order | what was done before `synchronize` is seen by all who enter after it began; who has left is ordered before its return |
+//! | order | who is inside when `synchronize` returns sees all that was done before it was called; what all others did inside comes before its return |
 //! | errors | `ENOMEM` when a domain is made |
 //!
 //! # In a child kernel

@@ -5,7 +5,7 @@
 //! What must hold: in the end the number is the sum of what each child says it has added.
 #![deny(unsafe_code)]
 
-use super::{Load, Plan, Worker};
+use super::{Free, Guarded, Load, Pace, Plan, Worker};
 use crate::{
     new_local_lock, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock,
     new_rwsem, new_semaphore, new_seqcount, new_seqlock, new_spinlock_bh,
@@ -15,13 +15,15 @@ use crate::{
         lock::Lock,
         lockable::{BackendKind, Lockable},
         new_mutex, new_spinlock, new_spinlock_irq,
+        order::levels,
         preempt::preempt_disable,
+        resilient::{self, ResilientSpinLockIn},
         rwlock::{RwLockIn, Variant},
         seqcount::Outer,
         seqlock::{self, SeqLockIn},
-        LocalLock, Mutex, PerCpu, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq,
-        ResilientSpinLock, RwLock, RwLockBh, RwLockIrq, RwSemaphore, Semaphore, SeqCount, SeqLock,
-        SeqLockBh, SeqLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
+        LocalLock, Mutex, Ordered, PerCpu, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq,
+        ResilientSpinLock, ResilientSpinLockIrq, RwLock, RwLockBh, RwLockIrq, RwSemaphore,
+        Semaphore, SeqCount, SeqLock, SeqLockBh, SeqLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
@@ -29,9 +31,9 @@ use kernel::{fmt, prelude::*, sync::Arc};
 /// Something to add to.
 trait Number: Send + Sync {
     /// Adds 1, spending the worker's time for the critical section in between. False if it gave up.
-    fn add(&self, worker: &Worker<'_, '_>) -> bool;
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool;
     /// Returns the number.
-    fn value(&self) -> u64;
+    fn value(&self, free: &mut Free<'_>) -> u64;
 }
 
 /// A lock that has a number inside.
@@ -85,7 +87,7 @@ impl<L: Outer + Lockable> Holds for SeqCount<u64, L> {
     }
 }
 
-impl Holds for ResilientSpinLock<u64> {
+impl<V: resilient::Variant> Holds for ResilientSpinLockIn<u64, V> {
     fn get(guard: &Self::Guard<'_>) -> Option<u64> {
         guard.as_deref().ok().copied()
     }
@@ -97,27 +99,28 @@ impl Holds for ResilientSpinLock<u64> {
     }
 }
 
-impl<L: Holds + Send + Sync> Number for Counted<L> {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
-        let mut guard = self.lock();
+impl<L: Holds + Send + Sync> Number for Guarded<L> {
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
+        let (mut guard, _) = self.lock(worker.ctx.token());
         let Some(old) = L::get(&guard) else {
             return false;
         };
-        worker.hold();
+        worker.pace.hold();
         L::set(&mut guard, old.wrapping_add(1));
         true
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, free: &mut Free<'_>) -> u64 {
         // Not counted, so that the lock's acquisitions are the children's.
-        L::get(&self.inner().acquire()).unwrap_or(0)
+        let (guard, _) = self.lock_by(free, |counted| counted.inner().acquire());
+        L::get(&guard).unwrap_or(0)
     }
 }
 
 /// Adds 1 by a load and a store: whatever comes in between is lost.
-fn step(number: &Atomic<u64>, worker: &Worker<'_, '_>) {
+fn step(number: &Atomic<u64>, pace: &Pace) {
     let old = number.load(Relaxed);
-    worker.hold();
+    pace.hold();
     number.store(old.wrapping_add(1), Relaxed);
 }
 
@@ -125,48 +128,48 @@ fn step(number: &Atomic<u64>, worker: &Worker<'_, '_>) {
 #[pin_data]
 struct Permitted {
     #[pin]
-    permit: Counted<Semaphore>,
+    permit: Guarded<Semaphore>,
     number: Atomic<u64>,
 }
 
 impl Number for Permitted {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
-        let permit = self.permit.lock();
-        step(&self.number, worker);
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
+        let (permit, _) = self.permit.lock(worker.ctx.token());
+        step(&self.number, &worker.pace);
         drop(permit);
         true
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, _: &mut Free<'_>) -> u64 {
         self.number.load(Relaxed)
     }
 }
 
 /// A number for each CPU: that no other thread runs there is all that it needs.
 impl Number for PerCpu<Atomic<u64>> {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
-        let here = preempt_disable();
-        step(self.get(&here), worker);
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
+        let (here, _) = worker.ctx.token().preempt_disable();
+        step(self.get(&*here), &worker.pace);
         drop(here);
         true
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, _: &mut Free<'_>) -> u64 {
         self.sum(|number| number.load(Relaxed))
     }
 }
 
 /// The same, where a lock says so.
-impl Number for LocalLock<Atomic<u64>> {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
-        let number = self.lock();
-        step(&number, worker);
+impl Number for Ordered<levels::Load, LocalLock<Atomic<u64>>> {
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
+        let (number, _) = self.lock(worker.ctx.token());
+        step(&number, &worker.pace);
         drop(number);
         true
     }
 
-    fn value(&self) -> u64 {
-        self.sum(|number| number.load(Relaxed))
+    fn value(&self, _: &mut Free<'_>) -> u64 {
+        self.unordered().sum(|number| number.load(Relaxed))
     }
 }
 
@@ -179,7 +182,7 @@ struct BitLocked {
 const LOCK: Bit<1> = Bit::at::<0>();
 
 impl Number for BitLocked {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
         // As `bit_spin_lock()` does: who has the lock is not preempted, who waits for it may be.
         let here = loop {
             let here = preempt_disable();
@@ -191,32 +194,32 @@ impl Number for BitLocked {
                 core::hint::spin_loop();
             }
         };
-        step(&self.number, worker);
+        step(&self.number, &worker.pace);
         self.bits.clear_unlock(LOCK);
         drop(here);
         true
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, _: &mut Free<'_>) -> u64 {
         self.number.load(Relaxed)
     }
 }
 
 /// Adds by compare-and-swap, without a lock.
 impl Number for Atomic<u64> {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
         let mut first = true;
         let add = |old: u64| {
             // Once only, or those that hold for long would never be done.
             if core::mem::take(&mut first) {
-                worker.hold();
+                worker.pace.hold();
             }
             Some(old.wrapping_add(1))
         };
         self.fetch_update(add, Relaxed).is_ok()
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, _: &mut Free<'_>) -> u64 {
         self.load(Relaxed)
     }
 }
@@ -225,14 +228,14 @@ impl Number for Atomic<u64> {
 struct Unlocked(Atomic<u64>);
 
 impl Number for Unlocked {
-    fn add(&self, worker: &Worker<'_, '_>) -> bool {
+    fn add(&self, worker: &mut Worker<'_, '_>) -> bool {
         let old = self.0.load(Relaxed);
-        worker.widen();
+        worker.pace.widen();
         self.0.store(old.wrapping_add(1), Relaxed);
         true
     }
 
-    fn value(&self) -> u64 {
+    fn value(&self, _: &mut Free<'_>) -> u64 {
         self.0.load(Relaxed)
     }
 }
@@ -242,6 +245,8 @@ struct Counter<N> {
     #[pin]
     number: N,
     expected: Atomic<u64>,
+    /// What it was in the end.
+    value: Atomic<u64>,
 }
 
 impl<N: Number> Load for Counter<N> {
@@ -252,20 +257,22 @@ impl<N: Number> Load for Counter<N> {
                 own = own.wrapping_add(1);
                 worker.ctx.add_ops(1);
             }
-            worker.think();
+            worker.pace.think();
         }
         self.expected.fetch_add(own, Relaxed);
         Ok(())
     }
 
-    fn finish(&self) -> u64 {
-        u64::from(self.number.value() != self.expected.load(Relaxed))
+    fn finish(&self, free: &mut Free<'_>) -> u64 {
+        let value = self.number.value(free);
+        self.value.store(value, Relaxed);
+        u64::from(value != self.expected.load(Relaxed))
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_fmt(fmt!(
             "value {} of {}",
-            self.number.value(),
+            self.value.load(Relaxed),
             self.expected.load(Relaxed)
         ))
     }
@@ -286,6 +293,7 @@ fn make<N: Number + 'static>(number: impl PinInit<N, Error>) -> Result<Arc<dyn L
         try_pin_init!(Counter {
             number <- number,
             expected: Atomic::new(0),
+            value: Atomic::new(0),
         }),
         GFP_KERNEL,
     )?;
@@ -297,7 +305,7 @@ macro_rules! under {
         $(
             pub(super) fn $name(plan: &Plan) -> Result<Arc<dyn Load>> {
                 let name = kernel::c_str!(concat!("counter/", stringify!($name)));
-                counter(plan, Counted::<$lock>::new(name, $new))
+                counter(plan, Guarded::<$lock>::new(Counted::new(name, $new)))
             }
         )*
     };
@@ -310,6 +318,7 @@ under! {
     raw_spinlock: RawSpinLock<u64> = new_raw_spinlock!(0, "childkernel_counter_raw");
     raw_spinlock_irq: RawSpinLockIrq<u64> = new_raw_spinlock_irq!(0, "childkernel_counter_rawirq");
     resilient: ResilientSpinLock<u64> = ResilientSpinLock::new(0);
+    resilient_irq: ResilientSpinLockIrq<u64> = ResilientSpinLockIrq::new(0);
     rwlock: RwLock<u64> = new_rwlock!(0, "childkernel_counter_rwlock");
     rwlock_bh: RwLockBh<u64> = new_rwlock!(0, "childkernel_counter_rwlock_bh");
     rwlock_irq: RwLockIrq<u64> = new_rwlock!(0, "childkernel_counter_rwlock_irq");
@@ -336,10 +345,10 @@ pub(super) fn semaphore(plan: &Plan) -> Result<Arc<dyn Load>> {
     counter(
         plan,
         try_pin_init!(Permitted {
-            permit <- Counted::new(
+            permit <- Ordered::new(Counted::new(
                 c"counter/semaphore",
                 new_semaphore!(1, "childkernel_counter_semaphore")
-            ),
+            )),
             number: Atomic::new(0),
         }),
     )
@@ -354,7 +363,7 @@ pub(super) fn percpu(plan: &Plan) -> Result<Arc<dyn Load>> {
 pub(super) fn local_lock(plan: &Plan) -> Result<Arc<dyn Load>> {
     let number: Result<LocalLock<Atomic<u64>>> =
         new_local_lock!(|_| Atomic::new(0), "childkernel_counter_local_lock");
-    counter(plan, number)
+    counter(plan, Ok(Ordered::<levels::Load, _>::of(number?)))
 }
 
 /// With a bit as the lock.

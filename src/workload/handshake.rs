@@ -6,7 +6,7 @@
 //! What must hold: each child gets the token with the number that it expects, and every wait ends.
 #![deny(unsafe_code)]
 
-use super::{Load, Plan, Twin, Worker};
+use super::{Free, Load, Plan, Twin, Worker};
 use crate::{
     child::Context,
     new_completion, new_semaphore,
@@ -14,8 +14,9 @@ use crate::{
         atomic::{Acquire, Atomic, FetchUpdate, Relaxed, Release},
         barrier::{smp_mb, Read, Write},
         new_condvar, new_mutex,
+        order::levels,
         semaphore::{Permit, Semaphore},
-        Completion, CondVar, CondVarExt, Mutex,
+        Completion, CondVar, CondVarExt, Mutex, Ordered,
     },
 };
 use kernel::{
@@ -39,7 +40,7 @@ trait Signal: Send + Sync + 'static {
     fn new() -> impl PinInit<Self>
     where
         Self: Sized;
-    fn signal(&self);
+    fn signal(&self, free: &mut Free<'_>);
     /// Waits for a signal, at most `limit_ms`.
     ///
     /// # Errors
@@ -47,7 +48,7 @@ trait Signal: Send + Sync + 'static {
     /// `ETIMEDOUT` when the limit is over; another if asked to stop.
     fn wait(&self, ctx: &mut Context<'_>, limit_ms: u32) -> Result;
     /// Takes a signal that is there.
-    fn try_wait(&self) -> bool;
+    fn try_wait(&self, free: &mut Free<'_>) -> bool;
 }
 
 impl Signal for Completion {
@@ -55,7 +56,7 @@ impl Signal for Completion {
         new_completion!("childkernel_handshake")
     }
 
-    fn signal(&self) {
+    fn signal(&self, _: &mut Free<'_>) {
         self.complete();
     }
 
@@ -64,7 +65,7 @@ impl Signal for Completion {
         self.wait_interruptible_timeout(limit).map(drop)
     }
 
-    fn try_wait(&self) -> bool {
+    fn try_wait(&self, _: &mut Free<'_>) -> bool {
         Completion::try_wait(self)
     }
 }
@@ -75,7 +76,7 @@ impl Signal for Semaphore {
         new_semaphore!(0, "childkernel_handshake")
     }
 
-    fn signal(&self) {
+    fn signal(&self, _: &mut Free<'_>) {
         self.up();
     }
 
@@ -89,7 +90,7 @@ impl Signal for Semaphore {
         }
     }
 
-    fn try_wait(&self) -> bool {
+    fn try_wait(&self, _: &mut Free<'_>) -> bool {
         self.try_down().map(Permit::keep).is_some()
     }
 }
@@ -102,7 +103,7 @@ impl Signal for Flag {
         Self(Atomic::new(0))
     }
 
-    fn signal(&self) {
+    fn signal(&self, _: &mut Free<'_>) {
         // The token is there before the flag says so.
         smp_mb(Write);
         self.0.add(1, Relaxed);
@@ -112,7 +113,7 @@ impl Signal for Flag {
         let began = Instant::<Monotonic>::now();
         loop {
             for _ in 0..POLLS {
-                if self.try_wait() {
+                if self.try_wait(ctx.token()) {
                     return Ok(());
                 }
                 core::hint::spin_loop();
@@ -128,7 +129,7 @@ impl Signal for Flag {
         }
     }
 
-    fn try_wait(&self) -> bool {
+    fn try_wait(&self, _: &mut Free<'_>) -> bool {
         let taken = self.0.fetch_update(|n| n.checked_sub(1), Relaxed).is_ok();
         // The token is looked at after the flag. Pairs with the barrier in `signal`.
         smp_mb(Read);
@@ -140,7 +141,7 @@ impl Signal for Flag {
 #[pin_data]
 struct Bell {
     #[pin]
-    rung: Mutex<u64>,
+    rung: Ordered<levels::Load, Mutex<u64>>,
     #[pin]
     more: CondVar,
 }
@@ -156,27 +157,27 @@ impl Bell {
 impl Signal for Bell {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            rung <- new_mutex!(0, "childkernel_handshake"),
+            rung <- Ordered::new(new_mutex!(0, "childkernel_handshake")),
             more <- new_condvar!("childkernel_handshake"),
         })
     }
 
-    fn signal(&self) {
-        let mut rung = self.rung.lock();
+    fn signal(&self, free: &mut Free<'_>) {
+        let (mut rung, _) = self.rung.lock(free);
         *rung = rung.wrapping_add(1);
         self.more.notify_one();
     }
 
-    fn wait(&self, _: &mut Context<'_>, limit_ms: u32) -> Result {
+    fn wait(&self, ctx: &mut Context<'_>, limit_ms: u32) -> Result {
         let limit = Context::jiffies(limit_ms);
-        let mut rung = self.rung.lock();
+        let (mut rung, _) = self.rung.lock(ctx.token());
         self.more
             .wait_while_interruptible_timeout(&mut rung, |n| *n == 0, limit)?;
         Self::take(&mut rung).ok_or(EAGAIN)
     }
 
-    fn try_wait(&self) -> bool {
-        Self::take(&mut self.rung.lock()).is_some()
+    fn try_wait(&self, free: &mut Free<'_>) -> bool {
+        Self::take(&mut self.rung.lock(free).0).is_some()
     }
 }
 
@@ -252,15 +253,15 @@ fn make<S: Signal>(plan: &Plan) -> Result<Arc<dyn Load>> {
 }
 
 impl<S: Signal> Pair<S> {
-    fn signal(&self, to: &S) {
+    fn signal(&self, free: &mut Free<'_>, to: &S) {
         self.signals.fetch_add(1, Relaxed);
-        to.signal();
+        to.signal(free);
     }
 
     /// Whether each signal has ended a wait or is still there. Takes those that are.
-    fn is_balanced(&self) -> bool {
+    fn is_balanced(&self, free: &mut Free<'_>) -> bool {
         let mut waits = self.waits.load(Relaxed);
-        while self.ping.try_wait() || self.pong.try_wait() {
+        while self.ping.try_wait(free) || self.pong.try_wait(free) {
             waits = waits.wrapping_add(1);
         }
         waits == self.signals.load(Relaxed)
@@ -300,13 +301,13 @@ impl<S: Signal> Handshake<S> {
     }
 
     /// Passes the token on as number `number`.
-    fn pass(&self, pair: &Pair<S>, to: &S, number: u64) {
+    fn pass(&self, free: &mut Free<'_>, pair: &Pair<S>, to: &S, number: u64) {
         // The signal orders this store for the one that waits.
         pair.token.store(number, Relaxed);
         if self.twin == Some(Twin::Lost) && number % LOSE_EVERY == 0 {
             pair.signals.fetch_add(1, Relaxed);
         } else {
-            pair.signal(to);
+            pair.signal(free, to);
         }
     }
 
@@ -315,7 +316,7 @@ impl<S: Signal> Handshake<S> {
         while !worker.done() {
             if leads {
                 number = number.wrapping_add(1);
-                self.pass(pair, &pair.ping, number);
+                self.pass(worker.ctx.token(), pair, &pair.ping, number);
                 number = number.wrapping_add(1);
                 if !self.take(worker, pair, &pair.pong, number) {
                     break;
@@ -326,12 +327,12 @@ impl<S: Signal> Handshake<S> {
                 if !self.take(worker, pair, &pair.ping, number) {
                     break;
                 }
-                worker.hold();
+                worker.pace.hold();
                 number = number.wrapping_add(1);
-                self.pass(pair, &pair.pong, number);
+                self.pass(worker.ctx.token(), pair, &pair.pong, number);
             }
             worker.ctx.add_ops(1);
-            worker.think();
+            worker.pace.think();
         }
     }
 }
@@ -341,14 +342,15 @@ impl<S: Signal> Load for Handshake<S> {
         let pair = self.pairs.get(worker.index / 2).ok_or(EINVAL)?;
         self.play(worker, pair, worker.index % 2 == 0);
         pair.over.store(true, Release);
-        pair.signal(&pair.ping);
-        pair.signal(&pair.pong);
+        pair.signal(worker.ctx.token(), &pair.ping);
+        pair.signal(worker.ctx.token(), &pair.pong);
         Ok(())
     }
 
     /// No signal is lost, whether anybody still waited for it or not.
-    fn finish(&self) -> u64 {
-        self.pairs.iter().filter(|pair| !pair.is_balanced()).count() as u64
+    fn finish(&self, free: &mut Free<'_>) -> u64 {
+        let unbalanced = self.pairs.iter().filter(|pair| !pair.is_balanced(free));
+        unbalanced.count() as u64
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

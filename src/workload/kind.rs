@@ -81,6 +81,7 @@ kinds! {
     "counter", "raw_spinlock", "count-raw", Same, WhenAsked, counter::raw_spinlock;
     "counter", "raw_spinlock_irq", "count-rawirq", Same, WhenAsked, counter::raw_spinlock_irq;
     "counter", "resilient", "count-resil", Same, WhenAsked, counter::resilient;
+    "counter", "resilient_irq", "count-resirq", Same, WhenAsked, counter::resilient_irq;
     "counter", "rwlock", "count-rwlock", Same, WhenAsked, counter::rwlock;
     "counter", "rwlock_bh", "count-rwbh", Same, WhenAsked, counter::rwlock_bh;
     "counter", "rwlock_irq", "count-rwirq", Same, WhenAsked, counter::rwlock_irq;
@@ -109,6 +110,7 @@ kinds! {
     "record", "rwsem", "record-rwsem", WritersAndReaders, WhenAsked, record::rwsem;
     "record", "percpu_rwsem", "record-percpu", WritersAndReaders, WhenAsked, record::percpu_rwsem;
     "record", "rcu", "record-rcu", WritersAndReaders, WhenAsked, record::rcu;
+    "record", "srcu", "record-srcu", WritersAndReaders, WhenAsked, record::srcu;
     "list", "rculist", "list", WritersAndReaders, Always, list::spinlock;
     "list", "rculist_mutex", "list-mutex", WritersAndReaders, WhenAsked, list::mutex;
     "handshake", "completion", "handshake", Pairs, Always, handshake::completion;

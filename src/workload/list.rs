@@ -11,7 +11,7 @@
 //! is overwritten with poison, and its memory waits for the grace period all the same.
 #![deny(unsafe_code)]
 
-use super::{Load, Plan, Twin, Worker};
+use super::{Free, Guarded, Load, Plan, Twin, Worker};
 use crate::{
     ffi, new_rcu_list,
     stats::Counted,
@@ -19,15 +19,17 @@ use crate::{
         atomic::{Acquire, Atomic, Relaxed, Release},
         lock::{mutex::MutexBackend, spinlock::SpinLockBackend},
         lockable::BackendKind,
+        new_mutex,
+        order::levels,
         rcu,
         rcu_list::{Node, Removed, Writer},
-        RcuList,
+        Mutex, Ordered, RcuList,
     },
 };
 use kernel::{
     fmt, impl_has_hr_timer,
     prelude::*,
-    sync::{new_mutex, Arc, ArcBorrow, Mutex},
+    sync::{Arc, ArcBorrow},
     time::{
         hrtimer::{
             ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
@@ -117,7 +119,7 @@ impl Drop for Element {
 #[pin_data]
 struct Lookup<B: BackendKind> {
     #[pin]
-    list: Counted<RcuList<Element, B>>,
+    list: Guarded<RcuList<Element, B>>,
     tally: Arc<Tally>,
 }
 
@@ -132,7 +134,7 @@ impl<B: BackendKind> Lookup<B> {
         let mut violations = 0u64;
         let began = self.tally.epoch.load(Acquire);
         let guard = rcu::read_lock();
-        for element in self.list.inner().iter(&guard) {
+        for element in self.list.unordered().inner().iter(&guard) {
             let whole = element.is_whole();
             pause();
             let unlinked = element.unlinked.load(Relaxed);
@@ -221,7 +223,7 @@ struct ListLoad<B: BackendKind> {
     twin: Option<Twin>,
     /// Cancelled when dropped.
     #[pin]
-    tickers: Mutex<Option<Tickers>>,
+    tickers: Ordered<levels::LoadEnd, Mutex<Option<Tickers>>>,
 }
 
 /// With writers under a spinlock.
@@ -251,7 +253,7 @@ fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Lo
     )?;
     let lookup: Arc<Lookup<B>> = Arc::pin_init(
         try_pin_init!(Lookup {
-            list <- Counted::new(name, new_rcu_list!("childkernel_list")),
+            list <- Ordered::new(Counted::new(name, new_rcu_list!("childkernel_list"))),
             tally,
         }),
         GFP_KERNEL,
@@ -265,7 +267,7 @@ fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Lo
             lookup,
             writers: plan.writers,
             twin: plan.twin,
-            tickers <- new_mutex!(Some(tickers), "childkernel_list_tickers"),
+            tickers <- Ordered::new(new_mutex!(Some(tickers), "childkernel_list_tickers")),
         }),
         GFP_KERNEL,
     )?;
@@ -273,20 +275,21 @@ fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Lo
 }
 
 impl<B: BackendKind> ListLoad<B> {
-    fn insert(&self, worker: &Worker<'_, '_>, key: u64) -> Result {
+    fn insert(&self, worker: &mut Worker<'_, '_>, key: u64) -> Result {
         let lookup = &*self.lookup;
         let element = Element::unbuilt(key, lookup.tally.clone());
         if self.twin == Some(Twin::Unbuilt) {
             let node = Node::new(element, GFP_KERNEL)?;
-            let mut list = lookup.list.lock();
+            let (mut list, _) = lookup.list.lock(worker.ctx.token());
             list.push_front(node);
-            worker.widen();
+            worker.pace.widen();
             // What the program order should have had before.
             list.iter().take(1).for_each(Element::build);
         } else {
             element.build();
             let node = Node::new(element, GFP_KERNEL)?;
-            lookup.list.lock().push_front(node);
+            let (mut list, _) = lookup.list.lock(worker.ctx.token());
+            list.push_front(node);
         }
         lookup.tally.inserted.fetch_add(1, Relaxed);
         Ok(())
@@ -312,9 +315,9 @@ impl<B: BackendKind> ListLoad<B> {
     }
 
     /// Removes the element with this key and leaves it to its end, waiting for that or not.
-    fn remove(&self, worker: &Worker<'_, '_>, key: u64, wait: bool) -> bool {
-        let mut list = self.lookup.list.lock();
-        let removed = self.unlink(&mut list, |e| e.key == key, || worker.hold());
+    fn remove(&self, worker: &mut Worker<'_, '_>, key: u64, wait: bool) -> bool {
+        let (mut list, _) = self.lookup.list.lock(worker.ctx.token());
+        let removed = self.unlink(&mut list, |e| e.key == key, || worker.pace.hold());
         drop(list);
         let Some(removed) = removed else { return false };
         if self.twin == Some(Twin::NoGrace) {
@@ -349,11 +352,11 @@ impl<B: BackendKind> ListLoad<B> {
             if self.twin.is_some() {
                 // As slow as its readers, so as not to end long before them.
                 for _ in 0..KEEP {
-                    worker.widen();
+                    worker.pace.widen();
                 }
             }
             worker.ctx.add_ops(1);
-            worker.think();
+            worker.pace.think();
         }
         Ok(())
     }
@@ -368,9 +371,9 @@ impl<B: BackendKind> ListLoad<B> {
             let twin = self.twin.is_some();
             let violations = self.lookup.check(|| {
                 if twin {
-                    worker.widen();
+                    worker.pace.widen();
                 } else {
-                    worker.hold();
+                    worker.pace.hold();
                 }
             });
             if violations > 0 {
@@ -378,7 +381,7 @@ impl<B: BackendKind> ListLoad<B> {
             }
             self.lookup.tally.process.fetch_add(1, Relaxed);
             worker.ctx.add_ops(1);
-            worker.think();
+            worker.pace.think();
         }
     }
 }
@@ -393,14 +396,18 @@ impl<B: BackendKind + 'static> Load for ListLoad<B> {
         }
     }
 
-    fn finish(&self) -> u64 {
+    fn finish(&self, free: &mut Free<'_>) -> u64 {
         let tally = &*self.lookup.tally;
         // Cancelling waits for a lookup that is under way.
-        let tickers = self.tickers.lock().take();
+        let tickers = self.tickers.lock(free).0.take();
         drop(tickers);
 
-        let list = self.lookup.list.inner();
-        while let Some(removed) = self.unlink(&mut list.lock(), |_| true, || ()) {
+        let list = &self.lookup.list;
+        loop {
+            let (mut writer, _) = list.lock_by(free, |counted| counted.inner().lock());
+            let removed = self.unlink(&mut writer, |_| true, || ());
+            drop(writer);
+            let Some(removed) = removed else { break };
             removed.defer();
         }
         rcu::flush();

@@ -5,7 +5,7 @@
 //! What must hold: no copy is torn, and no reader sees an older record after a newer one.
 #![deny(unsafe_code)]
 
-use super::{published::Published, Load, Plan, Twin, Worker};
+use super::{buffered::Buffered, published::Published, Free, Guarded, Load, Plan, Twin, Worker};
 use crate::{
     new_percpu_rwsem, new_rwlock, new_rwsem, new_seqcount, new_seqlock,
     stats::Counted,
@@ -122,6 +122,20 @@ holds! {
     [] PerCpuRwSemaphore<Record>, read;
 }
 
+impl Holds for Buffered<WORDS> {
+    fn load(guard: &Self::Guard<'_>) -> Record {
+        guard.load()
+    }
+
+    fn store(guard: &mut Self::Guard<'_>, record: Record) {
+        guard.store(&record);
+    }
+
+    fn try_read(&self, pause: impl Fn()) -> Option<Record> {
+        Some(self.read(pause))
+    }
+}
+
 impl Holds for Published<Record> {
     fn load(guard: &Self::Guard<'_>) -> Record {
         guard.load().unwrap_or([0; WORDS])
@@ -139,7 +153,7 @@ impl Holds for Published<Record> {
 #[pin_data]
 struct Records<L: Holds> {
     #[pin]
-    record: Counted<L>,
+    record: Guarded<L>,
     writers: usize,
     twin: Option<Twin>,
     writes: Atomic<u64>,
@@ -149,7 +163,7 @@ struct Records<L: Holds> {
 
 fn make<L: Holds + 'static>(
     plan: &Plan,
-    record: impl PinInit<Counted<L>, Error>,
+    record: impl PinInit<Guarded<L>, Error>,
 ) -> Result<Arc<dyn Load>> {
     let records: Arc<Records<L>> = Arc::pin_init(
         try_pin_init!(Records {
@@ -170,7 +184,7 @@ macro_rules! under {
         $(
             pub(super) fn $name(plan: &Plan) -> Result<Arc<dyn Load>> {
                 let name = kernel::c_str!(concat!("record/", stringify!($name)));
-                make(plan, Counted::<$lock>::new(name, $new))
+                make(plan, Guarded::<$lock>::new(Counted::new(name, $new)))
             }
         )*
     };
@@ -197,39 +211,43 @@ under! {
     percpu_rwsem: PerCpuRwSemaphore<Record> =
         new_percpu_rwsem!(record(0), "childkernel_record_percpu");
     rcu: Published<Record> = Published::new(record(0));
+    srcu: Buffered<WORDS> = Buffered::new(record(0));
 }
 
 impl<L: Holds> Records<L> {
     fn write(&self, worker: &mut Worker<'_, '_>) {
         while !worker.done() {
-            let mut guard = self.record.lock();
+            let (mut guard, _) = self.record.lock(worker.ctx.token());
             let n = L::load(&guard)
                 .first()
                 .copied()
                 .unwrap_or(0)
                 .wrapping_add(1);
-            worker.hold();
+            worker.pace.hold();
             L::store(&mut guard, record(n));
             drop(guard);
             if self.twin.is_some() {
                 // As slow as its readers, so as not to end long before them.
                 for _ in 0..WORDS {
-                    worker.widen();
+                    worker.pace.widen();
                 }
             }
             worker.ctx.add_ops(1);
-            worker.think();
+            worker.pace.think();
         }
         self.writes.fetch_add(worker.ctx.ops(), Relaxed);
     }
 
     /// One attempt to read: `None` if a writer was in the way.
-    fn try_read(&self, worker: &Worker<'_, '_>) -> Option<Record> {
-        let record = self.record.inner();
-        if self.twin == Some(Twin::NoRetry) {
-            return record.read_torn(|| worker.widen());
-        }
-        record.try_read(|| worker.hold())
+    fn try_read(&self, worker: &mut Worker<'_, '_>) -> Option<Record> {
+        let pace = &worker.pace;
+        let read = |counted: &Counted<L>| {
+            if self.twin == Some(Twin::NoRetry) {
+                return counted.inner().read_torn(|| pace.widen());
+            }
+            counted.inner().try_read(|| pace.hold())
+        };
+        self.record.lock_by(worker.ctx.token(), read).0
     }
 
     fn read(&self, worker: &mut Worker<'_, '_>) {
@@ -247,7 +265,7 @@ impl<L: Holds> Records<L> {
                 _ => worker.ctx.violation(),
             }
             worker.ctx.add_ops(1);
-            worker.think();
+            worker.pace.think();
         }
         self.reads.fetch_add(worker.ctx.ops(), Relaxed);
         self.retries.fetch_add(retries, Relaxed);
@@ -265,8 +283,11 @@ impl<L: Holds> Load for Records<L> {
     }
 
     /// All writes are in the record: writers exclude each other.
-    fn finish(&self) -> u64 {
-        let last = L::load(&self.record.inner().acquire());
+    fn finish(&self, free: &mut Free<'_>) -> u64 {
+        let (guard, _) = self
+            .record
+            .lock_by(free, |counted| counted.inner().acquire());
+        let last = L::load(&guard);
         u64::from(number(&last) != Some(self.writes.load(Relaxed)))
     }
 

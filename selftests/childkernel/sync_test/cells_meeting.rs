@@ -11,7 +11,10 @@ use super::{
     cells_shared::{Keys, Shared},
     eventually,
 };
-use childkernel::sync::atomic::{Atomic, Full, Relaxed};
+use childkernel::sync::{
+    atomic::{Atomic, Full, Relaxed},
+    preempt::{local_bh_disable, local_interrupt_disable},
+};
 use kernel::{
     cpu::{nr_cpu_ids, CpuId},
     prelude::*,
@@ -125,7 +128,11 @@ impl<S: Shared> Meeting<S> {
     /// Whether both words are what the parts say they have added. Nobody may be there any more.
     pub(super) fn is_exact(&self) -> bool {
         let sum = self.parts.iter().map(|part| part.added.load(Relaxed)).sum();
-        self.shared.look() == Some([sum, sum])
+        // Process context may be none of those that the lock is for.
+        let off = (local_bh_disable(), local_interrupt_disable());
+        let seen = self.shared.look();
+        drop(off);
+        seen == Some([sum, sum])
     }
 
     /// Goes inside once, unless that could hang the machine. `over` says whether this context has

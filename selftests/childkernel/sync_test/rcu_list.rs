@@ -51,9 +51,12 @@ fn rcu_list_order() -> Result {
     let tally = Tally::new()?;
     let list = list()?;
     ensure!(keys(&list)?.is_empty());
-    list.lock().push_back(node(3, &tally)?);
-    list.lock().push_front(node(1, &tally)?);
-    list.lock().push_back(node(5, &tally)?);
+    // Memory first: the writers' lock is a spinlock, and what is called on it comes before what is
+    // passed.
+    let [three, one, five] = [node(3, &tally)?, node(1, &tally)?, node(5, &tally)?];
+    list.lock().push_back(three);
+    list.lock().push_front(one);
+    list.lock().push_back(five);
     ensure!(*keys(&list)? == [1, 3, 5]);
     let new = [
         node(2, &tally)?,
@@ -185,7 +188,8 @@ fn rcu_list_cursor() -> Result {
 fn rcu_list_not_found() -> Result {
     let tally = Tally::new()?;
     let list = list()?;
-    list.lock().push_back(node(1, &tally)?);
+    let one = node(1, &tally)?;
+    list.lock().push_back(one);
     let mut back = Some(node(2, &tally)?);
     let mut writer = list.lock();
     let no = |e: &Element| e.key() == 9;
@@ -211,7 +215,8 @@ fn rcu_list_reader_keeps_way() -> Result {
     let tally = Tally::new()?;
     let list = list()?;
     for key in 1..=4 {
-        list.lock().push_back(node(key, &tally)?);
+        let new = node(key, &tally)?;
+        list.lock().push_back(new);
     }
     let inside = Inside::new()?;
     let (other, flag) = (list.clone(), inside.clone());
@@ -252,7 +257,8 @@ fn rcu_list_drops_with_it() -> Result {
     let tally = Tally::new()?;
     let list = list()?;
     for key in 0..5 {
-        list.lock().push_front(node(key, &tally)?);
+        let new = node(key, &tally)?;
+        list.lock().push_front(new);
     }
     let removed = list.lock().remove(|e| e.key() == 2).ok_or(EINVAL)?;
     drop(list);
