@@ -8,13 +8,15 @@
 use childkernel::{
     child::{self, Builder, Context, Handle, State, NAME_MAX, THREADS_MAX},
     new_completion, new_rcu_list, new_seqlock,
-    stats::{self, Counted, LockStats, Lockable, Mode},
+    stats::{self, Counted, LockStats, Mode},
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
         lock::mutex::MutexBackend,
-        new_mutex, new_spinlock, rcu,
+        new_mutex, new_spinlock,
+        order::Sleeping,
+        rcu,
         rcu_list::Node,
-        Completion, Mutex, RcuList, SeqLock, SpinLock,
+        Completion, Lockable, Mutex, RcuList, SeqLock, SpinLock,
     },
 };
 use kernel::{
@@ -562,6 +564,7 @@ impl Drop for FlagGuard<'_> {
 
 impl Lockable for Flag {
     const KIND: &'static str = "flag";
+    type Wait = Sleeping;
     type Guard<'a> = FlagGuard<'a>;
 
     fn acquire(&self) -> FlagGuard<'_> {
