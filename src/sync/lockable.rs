@@ -71,29 +71,11 @@ kind!(
     SpinLockIrqBackend => "spinlock_irq", Spinning;
 );
 
-impl<T, B: BackendKind> Lockable for Lock<T, B> {
-    const KIND: &'static str = B::KIND;
-    type Wait = B::Wait;
-    type Guard<'a>
-        = Guard<'a, T, B>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.lock()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        self.try_lock()
-    }
-}
-
 macro_rules! lockable {
     (
         $(#[$doc:meta])*
-        [$($generics:tt)*] $lock:ty, $kind:expr, $wait:ty, $guard:ty, $acquire:ident, $try_acquire:ident
+        [$($generics:tt)*] $lock:ty as $kind:expr, $wait:ty, $guard:ty,
+        |$this:ident| $acquire:expr, $try_acquire:expr
     ) => {
         $(#[$doc])*
         impl<$($generics)*> Lockable for $lock {
@@ -106,102 +88,73 @@ macro_rules! lockable {
 
             #[inline]
             fn acquire(&self) -> Self::Guard<'_> {
-                self.$acquire()
+                let $this = self;
+                $acquire
             }
 
             #[inline]
             fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-                self.$try_acquire()
+                let $this = self;
+                // Some have no way to try.
+                let _ = $this;
+                $try_acquire
             }
         }
     };
 }
 
 lockable!(
+    [T, B: BackendKind] Lock<T, B> as B::KIND, B::Wait, Guard<'a, T, B>,
+    |this| this.lock(), this.try_lock()
+);
+lockable!(
     /// Counts the writers; readers of a sequence lock take nothing that could be counted.
-    [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V>, "seqlock", Spinning,
-    seqlock::WriteGuard<'a, T, V>, write, try_write
+    [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V> as "seqlock", Spinning,
+    seqlock::WriteGuard<'a, T, V>,
+    |this| this.write(), this.try_write()
 );
 lockable!(
     /// Counts who takes the writers' lock.
-    [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L>, "seqcount", L::Wait,
-    seqcount::SeqGuard<'a, T, L>, lock, try_lock
+    [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L> as "seqcount", L::Wait,
+    seqcount::SeqGuard<'a, T, L>,
+    |this| this.lock(), this.try_lock()
 );
 lockable!(
     /// Counts the writers; lookups take no lock.
-    [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B>, "rculist", B::Wait,
-    rcu_list::Writer<'a, T, B>, lock, try_lock
+    [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B> as "rculist", B::Wait,
+    rcu_list::Writer<'a, T, B>,
+    |this| this.lock(), this.try_lock()
 );
 lockable!(
     /// Counts the writers.
-    [T, V: rwlock::Variant] RwLockIn<T, V>, "rwlock", Spinning, rwlock::WriteGuard<'a, T, V>, write,
-    try_write
+    [T, V: rwlock::Variant] RwLockIn<T, V> as "rwlock", Spinning, rwlock::WriteGuard<'a, T, V>,
+    |this| this.write(), this.try_write()
 );
 lockable!(
     /// Counts the writers.
-    [T] RwSemaphore<T>, "rwsem", Sleeping, rwsem::WriteGuard<'a, T>, write, try_write
+    [T] RwSemaphore<T> as "rwsem", Sleeping, rwsem::WriteGuard<'a, T>,
+    |this| this.write(), this.try_write()
+);
+lockable!(
+    /// Counts the writers. There is no trying to write: it has to wait for a grace period.
+    [T] PerCpuRwSemaphore<T> as "percpu_rwsem", Sleeping, rwsem::PerCpuWriteGuard<'a, T>,
+    |this| this.write(), None
 );
 lockable!(
     /// Counts permits.
-    [] Semaphore, "semaphore", Sleeping, Permit<'a>, down, try_down
+    [] Semaphore as "semaphore", Sleeping, Permit<'a>,
+    |this| this.down(), this.try_down()
 );
-
-/// There is no trying: nobody waits for it, but on `PREEMPT_RT`.
-impl<T: Send + Sync, V: local_lock::Variant> Lockable for LocalLockIn<T, V> {
-    const KIND: &'static str = "local_lock";
-    type Wait = Spinning;
-    type Guard<'a>
-        = LocalLockGuard<'a, T, V>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.lock()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        None
-    }
-}
-
-/// Counts the writers. There is no trying to write: it has to wait for a grace period.
-impl<T> Lockable for PerCpuRwSemaphore<T> {
-    const KIND: &'static str = "percpu_rwsem";
-    type Wait = Sleeping;
-    type Guard<'a>
-        = rwsem::PerCpuWriteGuard<'a, T>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.write()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        None
-    }
-}
-
-/// Counts attempts. There is no trying: an attempt is bounded anyway, so none counts as contended.
-impl<T, V: resilient::Variant> Lockable for ResilientSpinLockIn<T, V> {
-    const KIND: &'static str = "resilient";
-    type Wait = RawSpinning;
-    type Guard<'a>
-        = Result<ResilientGuard<'a, T, V>>
-    where
-        Self: 'a;
-
-    #[inline]
-    fn acquire(&self) -> Self::Guard<'_> {
-        self.lock()
-    }
-
-    #[inline]
-    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
-        Some(self.lock())
-    }
-}
+lockable!(
+    /// There is no trying: nobody waits for it, but on `PREEMPT_RT`.
+    [T: Send + Sync, V: local_lock::Variant] LocalLockIn<T, V> as "local_lock", Spinning,
+    LocalLockGuard<'a, T, V>,
+    |this| this.lock(), None
+);
+lockable!(
+    /// Counts attempts. There is no trying: an attempt is bounded anyway, so none counts as
+    /// contended.
+    [T, V: resilient::Variant] ResilientSpinLockIn<T, V> as "resilient", RawSpinning,
+    Result<ResilientGuard<'a, T, V>>,
+    |this| this.lock(), Some(this.lock())
+);

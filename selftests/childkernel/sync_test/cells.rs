@@ -16,14 +16,14 @@ use super::{
         Visit, Visitor,
     },
     cells_meeting::{meet, Does, Part},
-    cells_shared::{Alone, Keys, NoBh, NoIrq, NoPreempt, Nothing, Seq, Shared, Words},
+    cells_shared::{Alone, Keys, NoBh, NoIrq, NoPreempt, Nothing, Shared, Words},
     cpus::{needs_two_cpus, two_cpus},
     eventually, skip,
 };
 use childkernel::sync::{
     atomic::{Atomic, Relaxed},
-    Mutex, RawSpinLock, RawSpinLockIrq, RwLock, RwLockBh, RwLockIrq, SpinLock, SpinLockBh,
-    SpinLockIrq,
+    Mutex, RawSpinLock, RawSpinLockIrq, RwLock, RwLockBh, RwLockIrq, SeqLock, SeqLockBh,
+    SeqLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
 };
 use kernel::{prelude::*, sync::Arc, time::delay::udelay};
 
@@ -142,7 +142,7 @@ fn process_process() -> Result {
     is_right::<SpinLock<Words>>(keys!(), Process, Process)?;
     is_right::<Mutex<Words>>(keys!(), Process, Process)?;
     is_right::<RwLock<Words>>(keys!(), Process, Process)?;
-    is_right::<Seq<Nothing>>(keys!(), Process, Process)
+    is_right::<SeqLock<Words>>(keys!(), Process, Process)
 }
 
 fn process_process_wrong_is_caught() -> Result {
@@ -153,7 +153,7 @@ fn process_process_wrong_is_caught() -> Result {
 fn process_softirq() -> Result {
     is_right::<SpinLockBh<Words>>(keys!(), Process, Softirq)?;
     is_right::<RwLockBh<Words>>(keys!(), Process, Softirq)?;
-    is_right::<Seq<NoBh>>(keys!(), Process, Softirq)
+    is_right::<SeqLockBh<Words>>(keys!(), Process, Softirq)
 }
 
 fn process_softirq_wrong_is_caught() -> Result {
@@ -162,13 +162,13 @@ fn process_softirq_wrong_is_caught() -> Result {
     }
     would_hang::<SpinLock<Words>>(keys!(), "SpinLock", Process, Softirq)?;
     would_hang::<RwLock<Words>>(keys!(), "RwLock", Process, Softirq)?;
-    would_hang::<Seq<Nothing>>(keys!(), "SeqLock", Process, Softirq)
+    would_hang::<SeqLock<Words>>(keys!(), "SeqLock", Process, Softirq)
 }
 
 fn process_bh_work() -> Result {
     is_right::<SpinLockBh<Words>>(keys!(), Process, BhWork)?;
     is_right::<RwLockBh<Words>>(keys!(), Process, BhWork)?;
-    is_right::<Seq<NoBh>>(keys!(), Process, BhWork)
+    is_right::<SeqLockBh<Words>>(keys!(), Process, BhWork)
 }
 
 fn process_bh_work_wrong_is_caught() -> Result {
@@ -177,7 +177,7 @@ fn process_bh_work_wrong_is_caught() -> Result {
     }
     would_hang::<SpinLock<Words>>(keys!(), "SpinLock", Process, BhWork)?;
     would_hang::<RwLock<Words>>(keys!(), "RwLock", Process, BhWork)?;
-    would_hang::<Seq<Nothing>>(keys!(), "SeqLock", Process, BhWork)
+    would_hang::<SeqLock<Words>>(keys!(), "SeqLock", Process, BhWork)
 }
 
 /// The variants for hard interrupts hold against them.
@@ -187,7 +187,7 @@ macro_rules! right_for_hardirq {
         if !RT {
             is_right::<SpinLockIrq<Words>>(keys!(), $place, Hardirq)?;
             is_right::<RwLockIrq<Words>>(keys!(), $place, Hardirq)?;
-            is_right::<Seq<NoIrq>>(keys!(), $place, Hardirq)?;
+            is_right::<SeqLockIrq<Words>>(keys!(), $place, Hardirq)?;
         }
         Ok(())
     }};
@@ -201,7 +201,7 @@ macro_rules! wrong_for_hardirq {
             would_hang::<SpinLock<Words>>(keys!(), "SpinLock", $place, Hardirq)?;
             would_hang::<SpinLockBh<Words>>(keys!(), "SpinLockBh", $place, Hardirq)?;
             would_hang::<RwLockBh<Words>>(keys!(), "RwLockBh", $place, Hardirq)?;
-            would_hang::<Seq<NoBh>>(keys!(), "SeqLock, bottom halves off,", $place, Hardirq)?;
+            would_hang::<SeqLockBh<Words>>(keys!(), "SeqLockBh", $place, Hardirq)?;
         }
         Ok(())
     }};
@@ -218,7 +218,7 @@ fn process_hardirq_wrong_is_caught() -> Result {
 fn softirq_softirq() -> Result {
     is_right::<SpinLock<Words>>(keys!(), Softirq, Softirq)?;
     is_right::<RwLock<Words>>(keys!(), Softirq, Softirq)?;
-    is_right::<Seq<Nothing>>(keys!(), Softirq, Softirq)
+    is_right::<SeqLock<Words>>(keys!(), Softirq, Softirq)
 }
 
 fn softirq_softirq_wrong_is_caught() -> Result {
@@ -229,7 +229,7 @@ fn softirq_softirq_wrong_is_caught() -> Result {
 fn softirq_bh_work() -> Result {
     is_right::<SpinLock<Words>>(keys!(), Softirq, BhWork)?;
     is_right::<RwLock<Words>>(keys!(), Softirq, BhWork)?;
-    is_right::<Seq<Nothing>>(keys!(), Softirq, BhWork)
+    is_right::<SeqLock<Words>>(keys!(), Softirq, BhWork)
 }
 
 fn softirq_bh_work_wrong_is_caught() -> Result {
@@ -253,7 +253,7 @@ fn softirq_hardirq_wrong_is_caught() -> Result {
 fn bh_work_bh_work() -> Result {
     is_right::<SpinLock<Words>>(keys!(), BhWork, BhWork)?;
     is_right::<RwLock<Words>>(keys!(), BhWork, BhWork)?;
-    is_right::<Seq<Nothing>>(keys!(), BhWork, BhWork)
+    is_right::<SeqLock<Words>>(keys!(), BhWork, BhWork)
 }
 
 fn bh_work_bh_work_wrong_is_caught() -> Result {

@@ -10,7 +10,7 @@ use childkernel::sync::{
         LocalInterruptDisabled, PreemptDisabled,
     },
     rwlock::{RwLockIn, Variant},
-    SeqLock,
+    seqlock::{self, SeqLockIn, WriteGuard},
 };
 use core::marker::PhantomData;
 use kernel::{prelude::*, sync::LockClassKey};
@@ -84,6 +84,31 @@ impl<V: Variant + 'static> Shared for RwLockIn<Words, V> {
     }
 }
 
+impl<V: seqlock::Variant + 'static> Shared for SeqLockIn<Words, V> {
+    fn init(keys: Keys) -> impl PinInit<Self> {
+        SeqLockIn::new([0; 2], c"cell", keys[0], keys[1])
+    }
+
+    fn add(&self, inside: &dyn Fn()) -> bool {
+        write(self.write(), inside)
+    }
+
+    fn try_add(&self, inside: &dyn Fn()) -> Option<bool> {
+        Some(write(self.try_write()?, inside))
+    }
+
+    fn look(&self) -> Option<Words> {
+        self.try_read(3)
+    }
+}
+
+fn write<V: seqlock::Variant>(mut guard: WriteGuard<'_, Words, V>, inside: &dyn Fn()) -> bool {
+    let mut words = guard.load();
+    let equal = step(&mut words, inside);
+    guard.store(words);
+    equal
+}
+
 /// Something that is kept off this CPU as long as the token lives.
 pub(super) trait Token: Send + Sync + 'static {
     type Off;
@@ -123,49 +148,6 @@ impl Token for NoIrq {
 
     fn take() -> LocalInterruptDisabled {
         local_interrupt_disable()
-    }
-}
-
-/// A sequence lock that is written with a token.
-#[pin_data]
-pub(super) struct Seq<K: Token> {
-    #[pin]
-    words: SeqLock<Words>,
-    _token: PhantomData<fn() -> K>,
-}
-
-impl<K: Token> Shared for Seq<K> {
-    fn init(keys: Keys) -> impl PinInit<Self> {
-        pin_init!(Self {
-            words <- SeqLock::new([0; 2], c"cell", keys[0], keys[1]),
-            _token: PhantomData,
-        })
-    }
-
-    fn add(&self, inside: &dyn Fn()) -> bool {
-        let off = K::take();
-        let mut guard = self.words.write();
-        let mut words = guard.load();
-        let equal = step(&mut words, inside);
-        guard.store(words);
-        drop(guard);
-        drop(off);
-        equal
-    }
-
-    fn try_add(&self, inside: &dyn Fn()) -> Option<bool> {
-        let off = K::take();
-        let mut guard = self.words.try_write()?;
-        let mut words = guard.load();
-        let equal = step(&mut words, inside);
-        guard.store(words);
-        drop(guard);
-        drop(off);
-        Some(equal)
-    }
-
-    fn look(&self) -> Option<Words> {
-        self.words.try_read(3)
     }
 }
 
