@@ -229,28 +229,73 @@ unload() {
 # Everything of ours, dependants first.
 unload_all() {
 	local module
-	for module in sync_test sync_tour outsider hello_child childkernel; do
+	for module in child_test sync_test sync_tour outsider hello_child childkernel; do
 		! is_loaded "$module" || unload "$module"
 	done
 	! is_loaded childkernel
 }
 
-# --- the module of cases -----------------------------------------------------
+# --- modules of cases --------------------------------------------------------
 
-SYNC_TEST=${CK_EXTERN_DIR:-/nonexistent}/sync_test/sync_test.ko
+# cases MODULE: selects a module of cases (see harness.rs) for what follows: its
+# FILE, the DIRectory that it makes in debugfs, and the names of its CASES.
+cases() {
+	MODULE=$1
+	FILE=${CK_EXTERN_DIR:-/nonexistent}/$1/$1.ko
+	DIR=$DEBUGFS/../childkernel_$1
+	CASES=()
+	[ ! -e "$FILE" ] || mapfile -t CASES < <(modinfo -F case "$FILE")
+}
 
-# sync_test FILE: loads it for the tests to come. A word that its file does not
-# know is refused.
-sync_test() {
+# cases_come FILE: loads the module for the tests to come. A word that this file
+# of it does not know is refused.
+cases_come() {
 	insert "$CHILDKERNEL" || fail "insmod childkernel.ko: $ERROR"
-	insert "$SYNC_TEST" || fail "insmod sync_test: $ERROR"
+	insert "$FILE" || fail "insmod $MODULE: $ERROR"
 	! echo none 2>/dev/null >"$1" || fail "it is taken"
 }
 
 # What is left behind is all that has to go: no thread, no memory, no file.
-sync_test_goes() {
-	unload sync_test
+cases_go() {
+	unload "$MODULE"
 	unload childkernel
+}
+
+# run_case NAME: what the module checks, in the task that writes. WHY is set if
+# the log says that it can not be tried here.
+run_case() {
+	{ echo "$1" >"$DIR/run"; } 2>"$TMP/error" || {
+		WHY=$(log | sed -n "s/^.*skip $1: //p")
+		[ -n "$WHY" ] || fail "it is not so: $(<"$TMP/error")"
+	}
+}
+
+# try_case NAME: one test, as try_keep does it, but it may be skipped.
+try_case() {
+	FAULTS=0 WHY=
+	mark
+	run_case "$1"
+	check_log
+	if [ -n "$WHY" ] && [ "$FAULTS" -eq 0 ]; then
+		try_skip "$1" "$WHY"
+	else
+		result "$1"
+	fi
+}
+
+# try_cases: all of them, with 2 tests more.
+try_cases() {
+	local case
+	if [ ! -e "$FILE" ]; then
+		try_skip "the cases" "CK_EXTERN_DIR has no $MODULE/$MODULE.ko"
+		try_skip "they leave nothing behind" "nor have they run"
+		return
+	fi
+	try_keep "an unknown case is refused" cases_come "$DIR/run"
+	for case in "${CASES[@]}"; do
+		try_case "$case"
+	done
+	try "all cases leave nothing behind" cases_go
 }
 
 # --- threads -----------------------------------------------------------------
@@ -284,7 +329,7 @@ check_nothing_left() {
 	done
 	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
 	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
-	for module in childkernel hello_child outsider sync_test sync_tour; do
+	for module in childkernel hello_child outsider child_test sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done
 }

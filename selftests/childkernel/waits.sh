@@ -8,7 +8,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-WAIT=$DEBUGFS/../childkernel_sync_test/wait
+cases sync_test
+WAIT=$DIR/wait
 
 # helper NAME KIND ERROR [MS]: the log has what the helper says, and no more.
 helper() {
@@ -33,19 +34,19 @@ limit() {
 }
 
 WAITS=()
-[ ! -e "$SYNC_TEST" ] || mapfile -t WAITS < <(modinfo -F wait "$SYNC_TEST")
+[ ! -e "$FILE" ] || mapfile -t WAITS < <(modinfo -F wait "$FILE")
 [ ${#WAITS[@]} -gt 0 ] || {
 	ktap_print_header
 	skip_all "CK_EXTERN_DIR has no sync_test/sync_test.ko"
 }
 mapfile -t TIMED < <(printf '%s\n' "${WAITS[@]}" | sed -n 's/:timed-.*//p')
 begin $((2 + ${#WAITS[@]} + ${#TIMED[@]}))
-try_keep "an unknown wait is refused" sync_test "$WAIT"
+try_keep "an unknown wait is refused" cases_come "$WAIT"
 for wait in "${WAITS[@]}"; do
 	try_keep "${wait%:*} is ${wait#*:}" signals "${wait%:*}" "${wait#*:}"
 done
 for wait in "${TIMED[@]}"; do
 	try_keep "$wait has a limit" limit "$wait"
 done
-try "all waits leave nothing behind" sync_test_goes
+try "all waits leave nothing behind" cases_go
 finish

@@ -2,61 +2,21 @@
 
 //! What each synchronization primitive promises, and what must not happen.
 //!
-//! A case is run by writing its name to `childkernel_sync_test/run` in debugfs, by the task that
-//! writes: an error of the write is that of the case, and the log says what was not so. The names
-//! stand in the module's information, as `case=NAME`. Where KUnit is built in, the cases are its
-//! suites as well.
+//! How a case is run, by hand too: see `harness.rs`. The file is `childkernel_sync_test/run`.
 
-use childkernel::child::{Builder, Context, Handle, State};
 use kernel::{
-    cpu::CpuId,
     debugfs::{Dir, File},
     prelude::*,
-    sync::Arc,
-    time::{delay::fsleep, Delta},
-    uaccess::UserSliceReader,
     ModuleMetadata, ThisModule,
 };
 
-/// Ends a case that finds something untrue, saying what and where.
-macro_rules! ensure {
-    ($what:expr) => {
-        if !$what {
-            pr_err!("{}:{}: not so: {}\n", file!(), line!(), stringify!($what));
-            return Err(EINVAL);
-        }
-    };
-}
-
-/// Makes functions of this file cases: for debugfs, for the module's information, for KUnit.
-macro_rules! cases {
-    ($suite:ident: $($case:ident),* $(,)?) => {
-        pub(super) const CASES: &[crate::Case] = &[$((stringify!($case), $case)),*];
-
-        $(
-            const _: () = {
-                const TEXT: &str = concat!("case=", stringify!($case), "\0");
-
-                #[link_section = ".modinfo"]
-                #[used(compiler)]
-                static INFO: [u8; TEXT.len()] = match TEXT.as_bytes().first_chunk() {
-                    Some(text) => *text,
-                    None => [0; TEXT.len()],
-                };
-            };
-        )*
-
-        #[kunit_tests($suite)]
-        mod kunit {
-            $(
-                #[test]
-                fn $case() -> kernel::error::Result {
-                    super::$case()
-                }
-            )*
-        }
-    };
-}
+#[macro_use]
+#[path = "../harness.rs"]
+mod harness;
+use harness::{
+    a_while, eventually, is_done, run, skip, spawn, spawn_on, stop_ends_only_after, stop_gives,
+    Case, HOUR_MS,
+};
 
 mod atomic;
 mod attempt;
@@ -119,91 +79,6 @@ module! {
 }
 
 static MODULE: ThisModule = <SyncTest as ModuleMetadata>::THIS_MODULE;
-
-/// Waits with this limit are to end for another reason.
-const HOUR_MS: u32 = 3_600_000;
-
-/// Sleeps until it is so, 20 s at most, and says whether it is.
-fn eventually(so: impl Fn() -> bool) -> bool {
-    for _ in 0..4000 {
-        if so() {
-            return true;
-        }
-        fsleep(Delta::from_millis(5));
-    }
-    so()
-}
-
-/// Long enough for a thread that could go on to have done so.
-fn a_while() {
-    fsleep(Delta::from_millis(60));
-}
-
-/// Spawns a child of one thread.
-fn spawn<F>(name: &CStr, body: F) -> Result<Handle>
-where
-    F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
-{
-    Builder::new(&MODULE, name).spawn(body)
-}
-
-/// The same, on this CPU or, if there are not so many, on the first.
-fn spawn_on<F>(name: &CStr, cpu: u32, body: F) -> Result<Handle>
-where
-    F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
-{
-    let cpu = CpuId::from_u32(cpu).or(CpuId::from_u32(0)).ok_or(EINVAL)?;
-    Builder::new(&MODULE, name).cpus(&[cpu]).spawn(body)
-}
-
-/// Whether the child has ended, without an error.
-fn is_done(child: &Handle) -> bool {
-    eventually(|| child.record().state() == State::Stopped) && child.record().error().is_none()
-}
-
-/// Whether a child that waits is ended by a stop, with this error from its wait.
-fn stop_gives(child: &Handle, error: Error) -> bool {
-    a_while();
-    let waited = child.record().state() == State::Running;
-    child.stop();
-    waited && child.record().error() == Some(error)
-}
-
-/// Whether the child goes on to wait when it is asked to stop, and ends well after `release`.
-fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Result<bool> {
-    a_while();
-    let child = Arc::new(child, GFP_KERNEL)?;
-    let other = child.clone();
-    // A stop returns only when the child has ended.
-    let stopper = spawn(c"stopper", move |_| {
-        other.stop();
-        Ok(())
-    })?;
-    let asked = eventually(|| child.record().state() == State::Stopping);
-    a_while();
-    let waited = child.record().state() == State::Stopping;
-    release();
-    Ok(asked && waited && is_done(&stopper) && is_done(&child))
-}
-
-/// Ends a case that can not be tried on this machine; the log says so to whoever runs it.
-fn skip<T>(case: &str, why: &str) -> Result<T> {
-    pr_notice!("skip {case}: {why}\n");
-    Err(ENODEV)
-}
-
-type Case = (&'static str, fn() -> Result);
-
-/// Runs the case whose name is written.
-fn run(_: &(), input: &mut UserSliceReader) -> Result {
-    let mut name = [0; 64];
-    let name = name.get_mut(..input.len()).ok_or(EINVAL)?;
-    input.read_slice(name)?;
-    let name = core::str::from_utf8(name).map_err(|_| EINVAL)?.trim();
-    let all = CASES.iter().copied().flatten();
-    let (_, case) = all.into_iter().find(|c| c.0 == name).ok_or(ENOENT)?;
-    case()
-}
 
 #[pin_data]
 struct SyncTest {
