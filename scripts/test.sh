@@ -47,7 +47,9 @@ for variant in module test; do
 done
 
 # What else the tests load is built like any external module.
-"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/sync_test" test
+for module in sync_test child_test; do
+	"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" test
+done
 
 rm -rf --one-file-system "$results"
 mkdir -p "$results"

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What child kernels are made of: what each part promises, and what must not happen.
+//!
+//! How a case is run, by hand too: see `harness.rs`. The file is `childkernel_child_test/run`.
+
+use kernel::{
+    debugfs::{Dir, File},
+    prelude::*,
+    ModuleMetadata, ThisModule,
+};
+
+#[macro_use]
+#[allow(dead_code)] // Shared with modules that need other parts of it.
+#[path = "../harness.rs"]
+mod harness;
+use harness::{run, Case};
+
+/// All there are.
+static CASES: &[&[Case]] = &[];
+
+module! {
+    type: ChildTest,
+    name: "child_test",
+    authors: ["The childkernel developers"],
+    description: "Cases for the parts of child kernels",
+    license: "GPL",
+}
+
+static MODULE: ThisModule = <ChildTest as ModuleMetadata>::THIS_MODULE;
+
+#[pin_data]
+struct ChildTest {
+    #[pin]
+    run: File<()>,
+    _dir: Dir,
+}
+
+impl kernel::InPlaceModule for ChildTest {
+    fn init(_: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let dir = Dir::new(c"childkernel_child_test");
+        try_pin_init!(Self {
+            run <- dir.write_callback_file(c"run", (), &run),
+            _dir: dir.clone(),
+        })
+    }
+}
