@@ -44,6 +44,7 @@ use kernel::{
     prelude::*,
     str::CString,
     sync::{new_mutex, Arc, Mutex},
+    time::Instant,
     ThisModule,
 };
 
@@ -55,7 +56,7 @@ mod state;
 mod thread;
 
 pub use context::Context;
-pub use record::Record;
+pub use record::{Identity, Record};
 pub use state::State;
 
 /// The longest name of a child.
@@ -120,7 +121,7 @@ impl thread::Body for Part {
             if let Some(error) = record.error() {
                 pr_warn!("child {} ({}) ended: {error:?}\n", record.id, record.name());
             }
-            record.state.transition(State::Stopped);
+            record.transition(State::Stopped);
         }
     }
 }
@@ -133,7 +134,7 @@ impl Child {
         if made.is_err() {
             // Those that were made have not run, and do not: dropping joins them.
             body.threads.clear();
-            record.state.transition(State::Stopped);
+            record.transition(State::Stopped);
             return made;
         }
         record.end.store(0, Relaxed);
@@ -141,7 +142,7 @@ impl Child {
             .alive
             .store(u32::try_from(body.threads.len()).unwrap_or(0), Relaxed);
         record.generation.fetch_add(1, Relaxed);
-        record.state.transition(State::Running);
+        record.transition(State::Running);
         for thread in body.threads.iter() {
             thread.wake();
         }
@@ -179,14 +180,14 @@ impl Child {
 
     /// Asks the child to stop and joins its threads.
     fn join(&self, body: &mut Body) {
-        self.record.state.transition(State::Stopping);
+        self.record.transition(State::Stopping);
         // So that those that only sleep look at the state before it is their turn.
         for thread in body.threads.iter() {
             thread.wake();
         }
         // Each waits for its thread.
         body.threads.clear();
-        self.record.state.transition(State::Stopped);
+        self.record.transition(State::Stopped);
     }
 
     /// Joins the child and lets go of all that is its owner's: it does not run again.
@@ -319,6 +320,9 @@ impl<'a> Builder<'a> {
                 alive: Atomic::new(0),
                 end: Atomic::new(0),
                 slots,
+                transitions: Atomic::new(0),
+                made: Instant::now(),
+                since: Atomic::new(0),
             },
             GFP_KERNEL,
         )?;
@@ -382,7 +386,7 @@ impl Handle {
         let mut token = Token::outermost();
         let (mut body, _token) = self.child.body.lock(&mut token);
         self.child.join(&mut body);
-        self.child.record.state.transition(State::Spawning);
+        self.child.record.transition(State::Spawning);
         self.child.start(&mut body)
     }
 }
@@ -401,6 +405,23 @@ impl Drop for Handle {
 /// `ENOMEM`.
 pub fn list() -> Result<KVec<Arc<Record>>> {
     CHILDREN.collect(&mut Token::outermost(), |child| Some(child.record.clone()))
+}
+
+/// The record of the child that `identity` names, as long as it is that generation's.
+///
+/// # Errors
+///
+/// `ESRCH` if there is no such child any more; `ESTALE` if it has been started again since.
+pub fn find(identity: Identity) -> Result<Arc<Record>> {
+    let found = CHILDREN.with(&mut Token::outermost(), |children| {
+        let mut records = children.iter().map(|child| &child.record);
+        records.find(|record| record.id == identity.id()).cloned()
+    });
+    let record = found.ok_or(ESRCH)?;
+    if record.identity() != identity {
+        return Err(ESTALE);
+    }
+    Ok(record)
 }
 
 /// Children can be spawned as long as this lives.

@@ -101,6 +101,28 @@ pub(crate) mod param {
     );
 }
 
+/// Lets the tracepoint `childkernel:child_state` see a transition.
+pub(crate) fn trace_child_state(
+    id: u64,
+    generation: u32,
+    name: &CStr,
+    from: &CStr,
+    to: &CStr,
+    error: i32,
+) {
+    // SAFETY: The strings are NUL-terminated; they are copied if anybody traces.
+    unsafe {
+        childkernel_trace_child_state(
+            id,
+            generation,
+            name.as_char_ptr(),
+            from.as_char_ptr(),
+            to.as_char_ptr(),
+            error,
+        )
+    };
+}
+
 /// Whether `cpu` exists and is online.
 pub(crate) fn cpu_online(cpu: u32) -> bool {
     // SAFETY: The shim checks the range.

@@ -235,6 +235,10 @@ struct mutex *childkernel_children_mutex(void);
 /* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
 
+/* child/record.rs */
+void childkernel_trace_child_state(u64 id, u32 generation, const char *name,
+				   const char *from, const char *to, int error);
+
 /* child.rs, child/thread.rs */
 bool childkernel_owns(const struct module *owner, unsigned long addr);
 bool childkernel_cpu_online(unsigned int cpu);

@@ -21,6 +21,7 @@ CHILD = {
     "id": int, "name": str, "owner": str, "state": str, "workload": str,
     "cpu": (int, type(None)), "ops": int, "violations": int,
     "generation": int, "threads": int, "error": int,
+    "transitions": int, "in_state_ns": int,
 }
 LOCK = {
     "name": str, "kind": str, "acquisitions": int, "contended": int,

@@ -10,10 +10,17 @@ use super::{
     state::{State, StateCell},
 };
 use crate::{
+    ffi::trace_child_state,
     stats::json::Quoted,
     sync::atomic::{Atomic, Relaxed},
 };
-use kernel::{cpu::CpuId, fmt, prelude::*, str::CString};
+use kernel::{
+    cpu::CpuId,
+    fmt,
+    prelude::*,
+    str::CString,
+    time::{Instant, Monotonic},
+};
 
 /// The identity, the state and the counters of a child.
 pub struct Record {
@@ -29,9 +36,75 @@ pub struct Record {
     /// The first error of this generation, as a negative errno, or 0.
     pub(super) end: Atomic<i32>,
     pub(super) slots: KVec<Slot>,
+    /// How many transitions were made.
+    pub(super) transitions: Atomic<u64>,
+    /// When the record was made.
+    pub(super) made: Instant<Monotonic>,
+    /// When the last transition was, in ns since then.
+    pub(super) since: Atomic<i64>,
+}
+
+/// Names one generation of one child: what is said of it is not said of the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    id: u64,
+    generation: u32,
+}
+
+impl Identity {
+    /// The id of the child.
+    pub fn id(self) -> u64 {
+        self.id
+    }
+
+    /// The generation, from 1; 0 before the first has begun.
+    pub fn generation(self) -> u32 {
+        self.generation
+    }
 }
 
 impl Record {
+    /// Makes a transition, and says whether it was made. All transitions are made here: counted,
+    /// timed, and shown to the tracepoint `childkernel:child_state`.
+    ///
+    /// It is not made if the child is in `to` already, or if there is no way from where it is.
+    pub(super) fn transition(&self, to: State) -> bool {
+        let Some(from) = self.state.advance(to) else {
+            return false;
+        };
+        self.transitions.fetch_add(1, Relaxed);
+        self.since.store(self.made.elapsed().as_nanos(), Relaxed);
+        trace_child_state(
+            self.id,
+            self.generation(),
+            &self.name,
+            from.as_cstr(),
+            to.as_cstr(),
+            self.end.load(Relaxed),
+        );
+        true
+    }
+
+    /// Which generation of which child this is now.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            id: self.id,
+            generation: self.generation(),
+        }
+    }
+
+    /// How many transitions from one state to another it has made.
+    pub fn transitions(&self) -> u64 {
+        self.transitions.load(Relaxed)
+    }
+
+    /// How long it has been in its present state, in ns.
+    pub fn in_state_ns(&self) -> u64 {
+        let since = self.since.load(Relaxed);
+        let now = self.made.elapsed().as_nanos();
+        u64::try_from(now.saturating_sub(since)).unwrap_or(0)
+    }
+
     /// A number that no other child has until the module is unloaded.
     pub fn id(&self) -> u64 {
         self.id
@@ -105,6 +178,11 @@ impl Record {
             Some(cpu) => f.write_fmt(fmt!("{cpu}"))?,
             None => f.write_str("null")?,
         }
+        f.write_fmt(fmt!(
+            ",\"transitions\":{},\"in_state_ns\":{}",
+            self.transitions(),
+            self.in_state_ns()
+        ))?;
         f.write_fmt(fmt!(
             ",\"ops\":{},\"violations\":{},\"generation\":{},\"threads\":{},\"error\":{}}}",
             self.ops(),

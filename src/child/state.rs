@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 use crate::sync::atomic::{Atomic, Full, Relaxed};
+use kernel::prelude::*;
 
 /// Where a child kernel is in its life.
 ///
@@ -29,13 +30,17 @@ pub enum State {
 impl State {
     const ALL: [Self; 4] = [Self::Spawning, Self::Running, Self::Stopping, Self::Stopped];
 
-    /// The name, as debugfs shows it.
-    pub const fn name(self) -> &'static str {
+    /// The name, as debugfs and the tracepoint show it.
+    pub fn name(self) -> &'static str {
+        self.as_cstr().to_str().unwrap_or("?")
+    }
+
+    pub(super) const fn as_cstr(self) -> &'static CStr {
         match self {
-            Self::Spawning => "spawning",
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Stopped => "stopped",
+            Self::Spawning => c"spawning",
+            Self::Running => c"running",
+            Self::Stopping => c"stopping",
+            Self::Stopped => c"stopped",
         }
     }
 
@@ -75,17 +80,19 @@ impl StateCell {
             .unwrap_or(State::Stopped)
     }
 
-    /// Makes a transition, and says whether it was made. All transitions are made here.
+    /// Makes a transition, and returns where it began. Only for [`Record::transition`].
     ///
     /// It is not made if the child is in `to` already, or if there is no way from where it is.
-    pub(super) fn transition(&self, to: State) -> bool {
+    ///
+    /// [`Record::transition`]: super::Record::transition
+    pub(super) fn advance(&self, to: State) -> Option<State> {
         loop {
             let from = self.get();
             if !from.may_become(to) {
-                return false;
+                return None;
             }
             if self.0.cmpxchg(from as u32, to as u32, Full).is_ok() {
-                return true;
+                return Some(from);
             }
         }
     }
