@@ -69,9 +69,34 @@ ids() {
 	done
 }
 
-begin 4
+# What a tracer sees of the two children of hello_child.
+traced() {
+	local event=/sys/kernel/tracing/events/childkernel/child_state/enable
+	mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing ||
+		fail "no tracefs"
+	load
+	[ -e "$event" ] || {
+		fail "no tracepoint childkernel:child_state"
+		return
+	}
+	: >/sys/kernel/tracing/trace
+	echo 1 >"$event"
+	insert "$HELLO" || fail "insmod hello_child: $ERROR"
+	unload hello_child
+	echo 0 >"$event"
+	local name seen
+	for name in hello-writer hello-reader; do
+		seen=$(sed -n "s/.*child_state: id=[0-9]* generation=\([0-9]*\) name=$name from=\([a-z]*\) to=\([a-z]*\) error=0\$/\1:\2-\3/p" \
+			/sys/kernel/tracing/trace | paste -sd ' ')
+		[ "$seen" = "1:spawning-running 1:running-stopping 1:stopping-stopped" ] ||
+			fail "$name: seen: $seen"
+	done
+}
+
+begin 5
 try "threads are called as their children" names_of_threads
 try "states of a load that ends" states
 try "children run until unload" running_until_unload
+try "changes of state are traced" traced
 try "ids are never used again" ids
 finish

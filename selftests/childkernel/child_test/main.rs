@@ -14,10 +14,12 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{run, Case};
+use harness::{eventually, run, spawn, Case};
+
+mod states;
 
 /// All there are.
-static CASES: &[&[Case]] = &[];
+static CASES: &[&[Case]] = &[states::CASES];
 
 module! {
     type: ChildTest,

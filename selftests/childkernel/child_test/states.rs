@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! States and identities.
+
+use super::{eventually, spawn};
+use childkernel::{
+    child::{find, Handle, State},
+    sync::atomic::{Atomic, Relaxed},
+};
+use kernel::{prelude::*, sync::Arc};
+
+cases!(child_states:
+    states_of_a_life,
+    states_after_an_error,
+    identity_of_a_generation,
+);
+
+fn is(child: &Handle, state: State, transitions: u64) -> bool {
+    eventually(|| child.record().state() == state) && child.record().transitions() == transitions
+}
+
+/// Each change of state is made once, and counted; one that is none is not.
+fn states_of_a_life() -> Result {
+    let go = Arc::new(Atomic::<bool>::new(false), GFP_KERNEL)?;
+    let theirs = go.clone();
+    let child = spawn(c"states", move |ctx| {
+        while !ctx.should_stop() && !theirs.load(Relaxed) {
+            ctx.sleep(5);
+        }
+        Ok(())
+    })?;
+    // Spawning to running.
+    ensure!(is(&child, State::Running, 1));
+    child.stop();
+    // To stopping, to stopped.
+    ensure!(is(&child, State::Stopped, 3));
+    child.stop();
+    ensure!(is(&child, State::Stopped, 3));
+    child.restart()?;
+    // To spawning, to running.
+    ensure!(is(&child, State::Running, 5));
+    ensure!(child.record().generation() == 2);
+    // By itself: to stopped at once.
+    go.store(true, Relaxed);
+    ensure!(is(&child, State::Stopped, 6));
+    child.restart()?;
+    child.stop();
+    let before = child.record().in_state_ns();
+    ensure!(eventually(|| child.record().in_state_ns() > before));
+    Ok(())
+}
+
+/// An error ends a child as a return does, and stays until it is started again.
+fn states_after_an_error() -> Result {
+    let child = spawn(c"fails", |_| Err(EIO))?;
+    ensure!(is(&child, State::Stopped, 2));
+    ensure!(child.record().error() == Some(EIO));
+    child.restart()?;
+    ensure!(is(&child, State::Stopped, 5));
+    ensure!(child.record().error() == Some(EIO) && child.record().generation() == 2);
+    Ok(())
+}
+
+/// What was meant for one generation does not reach the next, nor another child.
+fn identity_of_a_generation() -> Result {
+    let body = |ctx: &mut childkernel::child::Context<'_>| {
+        while !ctx.should_stop() {
+            ctx.sleep(5);
+        }
+        Ok(())
+    };
+    let child = spawn(c"first", body)?;
+    let first = child.record().identity();
+    ensure!(first.generation() == 1 && first.id() == child.record().id());
+    ensure!(find(first)?.id() == first.id());
+    child.restart()?;
+    ensure!(find(first).err() == Some(ESTALE));
+    let second = child.record().identity();
+    ensure!(find(second).is_ok() && second != first);
+    drop(child);
+    ensure!(find(second).err() == Some(ESRCH));
+    let other = spawn(c"other", body)?;
+    ensure!(other.record().identity() != first && find(first).err() == Some(ESRCH));
+    Ok(())
+}
