@@ -118,7 +118,10 @@ impl thread::Body for Part {
             }
         }
         if record.alive.fetch_sub(1, Full) == 1 {
-            if let Some(error) = record.error() {
+            // A wait that a stop has ended is what a stop is for.
+            let asked =
+                |error: &Error| record.state.is_stopping() && [EINTR, ERESTARTSYS].contains(error);
+            if let Some(error) = record.error().filter(|error| !asked(error)) {
                 pr_warn!("child {} ({}) ended: {error:?}\n", record.id, record.name());
             }
             record.transition(State::Stopped);

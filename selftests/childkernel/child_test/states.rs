@@ -5,13 +5,18 @@
 use super::{eventually, spawn};
 use childkernel::{
     child::{find, Handle, State},
-    sync::atomic::{Atomic, Relaxed},
+    new_completion,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Completion,
+    },
 };
 use kernel::{prelude::*, sync::Arc};
 
 cases!(child_states:
     states_of_a_life,
     states_after_an_error,
+    states_stop_ends_a_wait,
     identity_of_a_generation,
 );
 
@@ -58,6 +63,24 @@ fn states_after_an_error() -> Result {
     child.restart()?;
     ensure!(is(&child, State::Stopped, 5));
     ensure!(child.record().error() == Some(EIO) && child.record().generation() == 2);
+    Ok(())
+}
+
+/// The error of a wait that a stop has ended is shown, though it is no failure: see `parts.sh`.
+fn states_stop_ends_a_wait() -> Result {
+    let never: Arc<Completion> = Arc::pin_init(new_completion!("test_never"), GFP_KERNEL)?;
+    // One that was stopped before it first ran would not wait.
+    let begun = Arc::new(Atomic::<bool>::new(false), GFP_KERNEL)?;
+    let theirs = begun.clone();
+    let child = spawn(c"waits", move |_| {
+        theirs.store(true, Relaxed);
+        never.wait_interruptible()
+    })?;
+    ensure!(eventually(|| begun.load(Relaxed)));
+    ensure!(is(&child, State::Running, 1));
+    child.stop();
+    ensure!(is(&child, State::Stopped, 3));
+    ensure!(child.record().error() == Some(ERESTARTSYS));
     Ok(())
 }
 
