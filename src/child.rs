@@ -56,7 +56,7 @@ mod state;
 mod thread;
 
 pub use context::Context;
-pub use record::{Identity, Record};
+pub use record::{End, Identity, Record};
 pub use state::State;
 
 /// The longest name of a child.
@@ -175,7 +175,7 @@ impl Child {
                 },
                 GFP_KERNEL,
             )?;
-            let thread = thread::Thread::create(&name, cpu, part)?;
+            let thread = thread::Thread::create(&name, cpu, record.nice, part)?;
             body.threads.push(thread, GFP_KERNEL)?;
         }
         Ok(())
@@ -229,6 +229,7 @@ pub struct Builder<'a> {
     workload: &'a CStr,
     threads: usize,
     cpus: &'a [CpuId],
+    nice: i32,
 }
 
 impl<'a> Builder<'a> {
@@ -241,6 +242,7 @@ impl<'a> Builder<'a> {
             workload: c"",
             threads: 1,
             cpus: &[],
+            nice: 0,
         }
     }
 
@@ -263,6 +265,12 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Gives its threads this nice value, from -20 for those that go first to 19.
+    pub fn nice(mut self, nice: i32) -> Self {
+        self.nice = nice;
+        self
+    }
+
     /// Makes the child and lets it run `entry` in each of its threads.
     ///
     /// A thread that is stopped before it had a CPU for the first time never calls `entry`.
@@ -270,8 +278,8 @@ impl<'a> Builder<'a> {
     /// # Errors
     ///
     /// `EINVAL` if the name is empty, longer than [`NAME_MAX`] or has other characters than
-    /// letters, digits and `-_.:/`, if there are no threads or more than [`THREADS_MAX`], or if
-    /// `entry` is no code of the owner's; `ENOMEM`; `EAGAIN` at the limit of threads; `EINTR` if
+    /// letters, digits and `-_.:/`, if there are no threads or more than [`THREADS_MAX`], if the
+    /// nice value is out of range, or if `entry` is no code of the owner's; `ENOMEM`; `EAGAIN` at the limit of threads; `EINTR` if
     /// the caller is killed meanwhile; `ENODEV` if the library is built in and could
     /// not be set up. Nothing stays behind.
     pub fn spawn<F>(self, entry: F) -> Result<Handle>
@@ -304,6 +312,12 @@ impl<'a> Builder<'a> {
             return Err(EINVAL);
         }
 
+        if !(thread::NICE_MIN..=thread::NICE_MAX).contains(&self.nice) {
+            let (min, max) = (thread::NICE_MIN, thread::NICE_MAX);
+            pr_err!("nice value of a child: {min} to {max}\n");
+            return Err(EINVAL);
+        }
+
         let mut slots = KVec::with_capacity(self.threads, GFP_KERNEL)?;
         for _ in 0..self.threads {
             slots.push(context::Slot::new(), GFP_KERNEL)?;
@@ -311,8 +325,8 @@ impl<'a> Builder<'a> {
         let mut cpus = KVec::new();
         cpus.extend_from_slice(self.cpus, GFP_KERNEL)?;
 
-        let record = Arc::new(
-            Record {
+        let record = Arc::pin_init(
+            try_pin_init!(Record {
                 id: NEXT_ID.fetch_add(1, Relaxed),
                 name: CString::try_from(self.name)?,
                 owner: CString::try_from_fmt(fmt!("{}", crate::ffi::module_name(self.owner)))?,
@@ -323,10 +337,12 @@ impl<'a> Builder<'a> {
                 alive: Atomic::new(0),
                 end: Atomic::new(0),
                 slots,
+                nice: self.nice,
+                ended <- new_completion!("childkernel_ended"),
                 transitions: Atomic::new(0),
                 made: Instant::now(),
                 since: Atomic::new(0),
-            },
+            }),
             GFP_KERNEL,
         )?;
         let child = Arc::pin_init(

@@ -17,14 +17,33 @@ logs() {
 	cases_go
 }
 
+# The thread of a child has the nice value that it was given.
+nice() {
+	local _ pid fields
+	cases_come "$DIR/run"
+	run_case nice_is_kept &
+	for _ in {1..40}; do
+		find_threads
+		pid=${PID[nice-7]:-}
+		[ -z "$pid" ] || break
+		sleep 0.05
+	done
+	read -ra fields <"/proc/${pid:-none}/stat" 2>/dev/null
+	[ "${fields[18]:-}" = 7 ] || fail "nice value: ${fields[18]:-no thread}"
+	wait
+	cases_go
+}
+
 cases child_test
-begin $((4 + ${#CASES[@]}))
+begin $((5 + ${#CASES[@]}))
 try_cases
 if [ -e "$FILE" ]; then
 	try "a child that fails is in the log" logs states_after_an_error 2
 	try "one that was asked to stop is not" logs states_stop_ends_a_wait 0
+	try "a nice value is that of the thread" nice
 else
 	try_skip "a child that fails is in the log" "no $FILE"
 	try_skip "one that was asked to stop is not" "no $FILE"
+	try_skip "a nice value is that of the thread" "no $FILE"
 fi
 finish

@@ -12,17 +12,30 @@ use super::{
 use crate::{
     ffi::trace_child_state,
     stats::json::Quoted,
-    sync::atomic::{Atomic, Relaxed},
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Completion,
+    },
 };
 use kernel::{
     cpu::CpuId,
     fmt,
     prelude::*,
     str::CString,
-    time::{Instant, Monotonic},
+    time::{Instant, Jiffies, Monotonic},
 };
 
+/// How a generation of a child has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// All its threads have returned without an error.
+    Returned,
+    /// The first error that one of its threads has returned.
+    Failed(Error),
+}
+
 /// The identity, the state and the counters of a child.
+#[pin_data]
 pub struct Record {
     pub(super) id: u64,
     pub(super) name: CString,
@@ -36,6 +49,10 @@ pub struct Record {
     /// The first error of this generation, as a negative errno, or 0.
     pub(super) end: Atomic<i32>,
     pub(super) slots: KVec<Slot>,
+    pub(super) nice: i32,
+    /// Completed when a generation has ended, until the next one begins.
+    #[pin]
+    pub(super) ended: Completion,
     /// How many transitions were made.
     pub(super) transitions: Atomic<u64>,
     /// When the record was made.
@@ -74,6 +91,11 @@ impl Record {
         };
         self.transitions.fetch_add(1, Relaxed);
         self.since.store(self.made.elapsed().as_nanos(), Relaxed);
+        match to {
+            State::Spawning => self.ended.reinit(),
+            State::Stopped => self.ended.complete_all(),
+            _ => {}
+        }
         trace_child_state(
             self.id,
             self.generation(),
@@ -83,6 +105,33 @@ impl Record {
             self.end.load(Relaxed),
         );
         true
+    }
+
+    /// Waits until its present generation has ended, or the wait is interrupted, and says how it
+    /// has ended. Stops nothing. Not to be called by a thread of that same child.
+    ///
+    /// Context: process, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS` when interrupted by a signal or, in a child, by a request to stop.
+    pub fn wait(&self) -> Result<End> {
+        self.ended.wait_interruptible()?;
+        Ok(self.end())
+    }
+
+    /// The same, for at most `limit` jiffies.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over, `ERESTARTSYS` when interrupted.
+    pub fn wait_timeout(&self, limit: Jiffies) -> Result<End> {
+        self.ended.wait_interruptible_timeout(limit)?;
+        Ok(self.end())
+    }
+
+    fn end(&self) -> End {
+        self.error().map_or(End::Returned, End::Failed)
     }
 
     /// Which generation of which child this is now.

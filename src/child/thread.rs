@@ -14,6 +14,11 @@ use kernel::{
     sync::Arc,
 };
 
+/// `MIN_NICE`: what a nice value can be, at the least.
+pub(super) const NICE_MIN: i32 = -20;
+/// `MAX_NICE`: and at the most.
+pub(super) const NICE_MAX: i32 = 19;
+
 /// What a thread runs.
 pub(super) trait Body: Send + Sync + 'static {
     /// Runs in the new thread; when it returns the thread is over.
@@ -40,12 +45,13 @@ unsafe impl<B: Body> Sync for Thread<B> {}
 impl<B: Body> Thread<B> {
     /// Creates the thread. It runs nothing before [`wake`](Self::wake).
     ///
-    /// It prefers `cpu`, if given: it runs there whenever that CPU is online.
+    /// It prefers `cpu`, if given: it runs there whenever that CPU is online. `nice` is from
+    /// [`NICE_MIN`] to [`NICE_MAX`].
     ///
     /// # Errors
     ///
     /// `ENOMEM`; `EINTR` if the caller is killed meanwhile.
-    pub(super) fn create(name: &CStr, cpu: Option<CpuId>, body: Arc<B>) -> Result<Self> {
+    pub(super) fn create(name: &CStr, cpu: Option<CpuId>, nice: i32, body: Arc<B>) -> Result<Self> {
         // SAFETY: The format takes one string. `entry` is given a pointer that stays valid as
         // long as the thread: `body` is dropped by us only after joining it.
         let task = from_err_ptr(unsafe {
@@ -65,6 +71,10 @@ impl<B: Body> Thread<B> {
             task: NonNull::new(task).ok_or(EINVAL)?,
             body,
         };
+        if nice != 0 {
+            // SAFETY: The task is valid; a value out of range would change nothing.
+            unsafe { bindings::set_user_nice(task, nice as c_long) };
+        }
         if let Some(cpu) = cpu {
             let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
             mask.set(cpu);

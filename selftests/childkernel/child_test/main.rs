@@ -14,12 +14,13 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{eventually, run, spawn, Case};
+use harness::{a_while, eventually, is_done, run, spawn, Case};
 
 mod states;
+mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES];
+static CASES: &[&[Case]] = &[states::CASES, waiting::CASES];
 
 module! {
     type: ChildTest,
