@@ -93,10 +93,44 @@ traced() {
 	done
 }
 
-begin 5
+# ran_on CPU: the child's thread is there, sooner or later, and gets on.
+ran_on() {
+	local _ before
+	for _ in {1..40}; do
+		find_threads
+		[ "${RAN_ON[count-spin/0]:-}" != "$1" ] || break
+		sleep 0.1
+	done
+	[ "${RAN_ON[count-spin/0]:-}" = "$1" ] ||
+		fail "not on CPU $1 but ${RAN_ON[count-spin/0]:-nowhere}"
+	snapshot
+	before=$(value ops)
+	sleep 0.3
+	json "ops > $before"
+}
+
+# A child whose CPU goes offline runs elsewhere, and comes back with it.
+cpu_offline() {
+	local online=/sys/devices/system/cpu/cpu1/online
+	load workload=counter children=1 cpus=1
+	ran_on 1
+	echo 0 >"$online" || fail "CPU 1 stays online"
+	ran_on 0
+	echo 1 >"$online" || fail "CPU 1 stays offline"
+	ran_on 1
+	unload childkernel
+	check_success counter/spinlock
+}
+
+begin 6
 try "threads are called as their children" names_of_threads
 try "states of a load that ends" states
 try "children run until unload" running_until_unload
 try "changes of state are traced" traced
+if [ -w /sys/devices/system/cpu/cpu1/online ]; then
+	try "a child outlives its CPU" cpu_offline
+else
+	try_skip "a child outlives its CPU" "no second CPU that could go"
+fi
 try "ids are never used again" ids
 finish
