@@ -62,11 +62,11 @@ module! {
     },
 }
 
-/// The module. Its fields are dropped from first to last.
-#[pin_data]
+/// The module. Its fields are dropped from first to last, when its loads have been told to end.
+#[pin_data(PinnedDrop)]
 struct ChildKernel {
     _files: ffi::debugfs::Dir,
-    _workload: workload::Workload,
+    workload: workload::Workload,
     _live: child::Live,
     #[pin]
     _going: ffi::GoingNotifier,
@@ -95,8 +95,16 @@ impl kernel::InPlaceModule for ChildKernel {
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _live: child::Live::new(),
-            _workload: workload::Workload::start(module, &config?)?,
+            workload: workload::Workload::start(module, &config?)?,
             _files: child::report::create_files::<Self>(),
         })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for ChildKernel {
+    fn drop(self: Pin<&mut Self>) {
+        // First, as all that follows would have to wait for a CPU among them.
+        self.workload.stop();
     }
 }

@@ -288,14 +288,18 @@ pub(crate) struct Workload {
 
 impl Drop for Workload {
     fn drop(&mut self) {
-        // All together, not one load after the other.
-        for session in &self.sessions {
-            session.shared.stop.store(true, Relaxed);
-        }
+        self.stop();
     }
 }
 
 impl Workload {
+    /// Tells all loads to end, all together. Does not wait.
+    pub(crate) fn stop(&self) {
+        for session in &self.sessions {
+            session.shared.stop.store(true, Relaxed);
+        }
+    }
+
     /// Starts what `config` asks for: nothing, by default.
     ///
     /// # Errors
