@@ -47,6 +47,8 @@ use kernel::{
     ThisModule,
 };
 
+#[allow(unsafe_code)]
+pub mod arena;
 mod context;
 mod record;
 pub(crate) mod report;
