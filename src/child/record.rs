@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    arena::Meter,
     context::Slot,
     state::{State, StateCell},
 };
@@ -13,7 +14,7 @@ use crate::{
     stats::json::Quoted,
     sync::atomic::{Atomic, Relaxed},
 };
-use kernel::{cpu::CpuId, fmt, prelude::*, str::CString};
+use kernel::{cpu::CpuId, fmt, prelude::*, str::CString, sync::Arc};
 
 /// The identity, the state and the counters of a child.
 pub struct Record {
@@ -29,6 +30,7 @@ pub struct Record {
     /// The first error of this generation, as a negative errno, or 0.
     pub(super) end: Atomic<i32>,
     pub(super) slots: KVec<Slot>,
+    pub(super) memory: Arc<Meter>,
 }
 
 impl Record {
@@ -78,6 +80,12 @@ impl Record {
     /// The violations that all its threads have found, all generations.
     pub fn violations(&self) -> u64 {
         self.sum(|slot| &slot.violations)
+    }
+
+    /// The memory of its arena: what is taken now, by any of its generations that has not been
+    /// joined, and the peak and the failures of all of them.
+    pub fn memory(&self) -> &Meter {
+        &self.memory
     }
 
     fn sum(&self, of: impl Fn(&Slot) -> &Atomic<u64>) -> u64 {
