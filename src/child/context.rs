@@ -49,12 +49,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(
-        record: &'a Record,
-        slot: &'a Slot,
-        arena: &'a Arena,
-        index: usize,
-    ) -> Self {
+    pub(super) fn new(record: &'a Record, slot: &'a Slot, arena: &'a Arena, index: usize) -> Self {
         Self {
             record,
             slot,

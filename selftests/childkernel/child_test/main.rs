@@ -14,10 +14,15 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{run, Case};
+use harness::{eventually, is_done, run, skip, spawn, Case};
+
+mod arena;
+#[allow(dead_code)] // Shared too.
+#[path = "../sync_test/timers.rs"]
+mod timers;
 
 /// All there are.
-static CASES: &[&[Case]] = &[];
+static CASES: &[&[Case]] = &[arena::CASES];
 
 module! {
     type: ChildTest,
