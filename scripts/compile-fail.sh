@@ -33,7 +33,7 @@ compile_all() {
 	local at=$out/$1
 	rm -rf --one-file-system "$at"
 	mkdir -p "$at"
-	in_lab -C "$src" -b "$src" -- make -k -C "$KDIR" M="$src" MO="$at" ARCH=x86 -j"$(nproc)" \
+	in_lab -C "$src" -b "$src" -- make -k -O -C "$KDIR" M="$src" MO="$at" ARCH=x86 -j"$(nproc)" \
 		CHILDKERNEL="$library" "${@:2}" "${names[@]/%/.o}" >"$at.log" 2>&1 || true
 }
 

@@ -231,6 +231,8 @@ impl Arena {
 
     /// Takes memory for one value. `T` must not have drop glue.
     ///
+    /// The value comes by way of the stack: for what is large, take a slice.
+    ///
     /// # Errors
     ///
     /// `ENOMEM`; the value is gone then.
