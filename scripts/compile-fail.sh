@@ -33,8 +33,8 @@ compile_all() {
 	local at=$out/$1
 	rm -rf --one-file-system "$at"
 	mkdir -p "$at"
-	# One at a time, so that what the compilers say is not mixed.
-	in_lab -C "$src" -b "$src" -- make -k -C "$KDIR" M="$src" MO="$at" ARCH=x86 -j1 \
+	# What each compiler says is kept together.
+	in_lab -C "$src" -b "$src" -- make -k -O -C "$KDIR" M="$src" MO="$at" ARCH=x86 -j"$(nproc)" \
 		CHILDKERNEL="$library" "${@:2}" "${names[@]/%/.o}" >"$at.log" 2>&1 || true
 }
 

@@ -48,6 +48,8 @@ use kernel::{
     ThisModule,
 };
 
+#[allow(unsafe_code)]
+pub mod arena;
 mod context;
 mod record;
 pub(crate) mod report;
@@ -55,6 +57,7 @@ mod state;
 #[allow(unsafe_code)]
 mod thread;
 
+pub use arena::{Arena, ArenaBox};
 pub use context::Context;
 pub use record::{End, Identity, Record};
 pub use state::State;
@@ -104,6 +107,8 @@ struct Body {
 struct Part {
     record: Arc<Record>,
     entry: Arc<dyn Entry>,
+    /// That of its generation.
+    arena: Arc<Arena>,
     index: usize,
 }
 
@@ -111,7 +116,7 @@ impl thread::Body for Part {
     fn run(&self) {
         let record = &*self.record;
         if let Some(slot) = record.slots.get(self.index) {
-            let mut ctx = Context::new(record, slot, self.index);
+            let mut ctx = Context::new(record, slot, &self.arena, self.index);
             if let Err(error) = self.entry.call(&mut ctx) {
                 // The first error is the child's.
                 let _ = record.end.cmpxchg(0, error.to_errno(), Relaxed);
@@ -155,6 +160,7 @@ impl Child {
     fn make_threads(&self, body: &mut Body) -> Result {
         let record = &*self.record;
         let entry = body.entry.as_ref().ok_or(ESRCH)?;
+        let arena = Arc::pin_init(Arena::metered(record.memory.clone()), GFP_KERNEL)?;
         let count = record.slots.len();
         body.threads.reserve(count, GFP_KERNEL)?;
         for index in 0..count {
@@ -171,6 +177,7 @@ impl Child {
                 Part {
                     record: self.record.clone(),
                     entry: entry.clone(),
+                    arena: arena.clone(),
                     index,
                 },
                 GFP_KERNEL,
@@ -228,6 +235,7 @@ pub struct Builder<'a> {
     name: &'a CStr,
     workload: &'a CStr,
     threads: usize,
+    memory: usize,
     cpus: &'a [CpuId],
     nice: i32,
 }
@@ -241,6 +249,7 @@ impl<'a> Builder<'a> {
             name,
             workload: c"",
             threads: 1,
+            memory: 0,
             cpus: &[],
             nice: 0,
         }
@@ -255,6 +264,12 @@ impl<'a> Builder<'a> {
     /// Gives the child `n` threads.
     pub fn threads(mut self, n: usize) -> Self {
         self.threads = n;
+        self
+    }
+
+    /// Lets the child take so many bytes from its [arena](Context::arena); none if this is not said.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
         self
     }
 
@@ -337,6 +352,7 @@ impl<'a> Builder<'a> {
                 alive: Atomic::new(0),
                 end: Atomic::new(0),
                 slots,
+                memory: Arc::new(arena::Meter::new(self.memory), GFP_KERNEL)?,
                 nice: self.nice,
                 ended <- new_completion!("childkernel_ended"),
                 transitions: Atomic::new(0),

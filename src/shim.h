@@ -245,6 +245,10 @@ bool childkernel_cpu_online(unsigned int cpu);
 int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
 void childkernel_cond_resched(void);
 
+/* child/arena.rs */
+void childkernel_hlist_add_head(struct hlist_node *node, struct hlist_head *head);
+void childkernel_hlist_del(struct hlist_node *node);
+
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);
 bool childkernel_in_hardirq(void);

@@ -3,7 +3,7 @@
 //! What a thread of a child kernel sees of itself.
 #![deny(unsafe_code)]
 
-use super::{record::Record, thread};
+use super::{record::Record, thread, Arena};
 use crate::sync::{
     atomic::{Atomic, Relaxed},
     order::{Outermost, Token},
@@ -40,6 +40,7 @@ const YIELD_EVERY: u32 = 256;
 pub struct Context<'a> {
     record: &'a Record,
     slot: &'a Slot,
+    arena: &'a Arena,
     index: usize,
     asked: u32,
     token: Token<'static, Outermost>,
@@ -48,10 +49,11 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(record: &'a Record, slot: &'a Slot, index: usize) -> Self {
+    pub(super) fn new(record: &'a Record, slot: &'a Slot, arena: &'a Arena, index: usize) -> Self {
         Self {
             record,
             slot,
+            arena,
             index,
             asked: 0,
             token: Token::outermost(),
@@ -67,6 +69,12 @@ impl<'a> Context<'a> {
     /// Which thread of the child this is, from 0.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// The memory of this child, which its threads share. What is left in it is freed when all of
+    /// them have been joined: when the child is stopped or started again, or its handle dropped.
+    pub fn arena(&self) -> &'a Arena {
+        self.arena
     }
 
     /// The token of this thread, for locks that have a level: see [`order`](crate::sync::order).

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    arena::Meter,
     context::Slot,
     state::{State, StateCell},
 };
@@ -22,6 +23,7 @@ use kernel::{
     fmt,
     prelude::*,
     str::CString,
+    sync::Arc,
     time::{Instant, Jiffies, Monotonic},
 };
 
@@ -49,6 +51,7 @@ pub struct Record {
     /// The first error of this generation, as a negative errno, or 0.
     pub(super) end: Atomic<i32>,
     pub(super) slots: KVec<Slot>,
+    pub(super) memory: Arc<Meter>,
     pub(super) nice: i32,
     /// Completed when a generation has ended, until the next one begins.
     #[pin]
@@ -200,6 +203,12 @@ impl Record {
     /// The violations that all its threads have found, all generations.
     pub fn violations(&self) -> u64 {
         self.sum(|slot| &slot.violations)
+    }
+
+    /// The memory of its arena: what is taken now, by any of its generations that has not been
+    /// joined, and the peak and the failures of all of them.
+    pub fn memory(&self) -> &Meter {
+        &self.memory
     }
 
     fn sum(&self, of: impl Fn(&Slot) -> &Atomic<u64>) -> u64 {

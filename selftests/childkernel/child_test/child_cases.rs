@@ -14,13 +14,17 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{a_while, eventually, is_done, run, spawn, Case};
+use harness::{a_while, eventually, is_done, run, skip, spawn, Case};
 
+mod arena;
 mod states;
+#[allow(dead_code)] // Shared too.
+#[path = "../sync_test/timers.rs"]
+mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES];
+static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES];
 
 module! {
     type: ChildTest,
