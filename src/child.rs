@@ -48,6 +48,8 @@ use kernel::{
 };
 
 mod context;
+#[allow(unsafe_code)]
+pub mod mailbox;
 mod record;
 pub(crate) mod report;
 mod state;
