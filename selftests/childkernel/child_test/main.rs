@@ -14,10 +14,15 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{run, Case};
+use harness::{a_while, eventually, is_done, run, spawn, stop_gives, Case, HOUR_MS};
+
+mod mailbox;
+#[allow(dead_code)] // As above.
+#[path = "../sync_test/timers.rs"]
+mod timers;
 
 /// All there are.
-static CASES: &[&[Case]] = &[];
+static CASES: &[&[Case]] = &[mailbox::CASES];
 
 module! {
     type: ChildTest,
