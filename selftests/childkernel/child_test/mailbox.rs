@@ -3,7 +3,7 @@
 //! Mailboxes: each case with the lock-free ring and with its rival.
 
 use super::{
-    a_while, eventually, is_done, spawn, stop_gives,
+    a_while, eventually, is_done, spawn, spawn_on, stop_gives,
     timers::{Hard, Interrupt},
     HOUR_MS,
 };
@@ -48,6 +48,8 @@ cases!(child_mailbox:
     mailbox_timeout,
     mailbox_timed_storm,
     mailbox_ping_pong,
+    mailbox_falls_asleep_receiving,
+    mailbox_falls_asleep_sending,
     mailbox_stop_receiver,
     mailbox_stop_sender,
     mailbox_senders_in_turn,
@@ -70,6 +72,8 @@ both! {
     mailbox_timeout => timeout;
     mailbox_timed_storm => timed_storm;
     mailbox_ping_pong => ping_pong;
+    mailbox_falls_asleep_receiving => falls_asleep_receiving;
+    mailbox_falls_asleep_sending => falls_asleep_sending;
     mailbox_stop_receiver => stop_receiver;
     mailbox_stop_sender => stop_sender;
     mailbox_senders_in_turn => senders_in_turn;
@@ -470,6 +474,62 @@ fn ping_pong<C: Channel<Value> + 'static>() -> Result {
     for number in 0..ROUNDS {
         there.send(value(number))?;
         ensure!(ours.recv_timeout(Context::jiffies(20_000))?.number == number);
+    }
+    ensure!(is_done(&child));
+    Ok(())
+}
+
+/// Receives without sleeping, so as to be quick, 20 s at most, and lets a moment pass that grows
+/// from round to round.
+fn spin<C: Channel<Value>>(receiver: &mut Receiver<Value, C>, round: usize) -> Result<usize> {
+    let began = Instant::<Monotonic>::now();
+    loop {
+        match receiver.try_recv() {
+            Err(EAGAIN) if began.elapsed().as_millis() < 20_000 => core::hint::spin_loop(),
+            other => {
+                for _ in 0..round % MOMENTS {
+                    core::hint::spin_loop();
+                }
+                return Ok(other?.number);
+            }
+        }
+    }
+}
+
+const MOMENTS: usize = 200;
+
+/// What is sent just when the receiver has found nothing and falls asleep wakes it.
+fn falls_asleep_receiving<C: Channel<Value> + 'static>() -> Result {
+    const ROUNDS: usize = 4 * MOMENTS;
+    let (there, their) = Mailbox::<Value, C>::open(1)?;
+    let (back, mut ours) = Mailbox::<Value, C>::open(1)?;
+    let their = held(their)?;
+    let child = spawn_on(c"echo", 1, move |_| {
+        for _ in 0..ROUNDS {
+            back.send(with(&their, Receiver::recv)?)?;
+        }
+        Ok(())
+    })?;
+    for number in 0..ROUNDS {
+        there.send(value(number))?;
+        ensure!(spin(&mut ours, number)? == number);
+    }
+    ensure!(is_done(&child));
+    Ok(())
+}
+
+/// What is received just when a sender has found no room and falls asleep wakes it.
+fn falls_asleep_sending<C: Channel<Value> + 'static>() -> Result {
+    const ROUNDS: usize = 4 * MOMENTS;
+    let (sender, mut receiver) = Mailbox::<Value, C>::open(1)?;
+    let child = spawn_on(c"sender", 1, move |_| {
+        for number in 0..ROUNDS {
+            sender.send(value(number))?;
+        }
+        Ok(())
+    })?;
+    for number in 0..ROUNDS {
+        ensure!(spin(&mut receiver, number)? == number);
     }
     ensure!(is_done(&child));
     Ok(())

@@ -14,7 +14,7 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{a_while, eventually, is_done, run, spawn, stop_gives, Case, HOUR_MS};
+use harness::{a_while, eventually, is_done, run, spawn, spawn_on, stop_gives, Case, HOUR_MS};
 
 mod mailbox;
 #[allow(dead_code)] // As above.
