@@ -163,6 +163,11 @@ pub trait Channel<T>: Sized + Send + Sync {
     /// How many it has just about now.
     fn len(&self) -> usize;
 
+    /// Whether it has none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How often a sender found no room.
     fn full(&self) -> u64;
 
@@ -242,7 +247,7 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.channel.is_empty()
     }
 
     /// How often a sender found no room, whether it waited then or not.

@@ -172,6 +172,11 @@ impl<T, M: Memory> Ring<T, M> {
         }
     }
 
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The slot of this position.
     fn slot(&self, position: usize) -> Option<&Slot<T, M>> {
         // A power of two: that positions wrap makes no difference.
