@@ -51,6 +51,8 @@ use kernel::{
 #[allow(unsafe_code)]
 pub mod arena;
 mod context;
+#[allow(unsafe_code)]
+pub mod mailbox;
 mod record;
 pub(crate) mod report;
 mod state;

@@ -14,9 +14,12 @@ use kernel::{
 #[allow(dead_code)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{a_while, eventually, is_done, run, skip, spawn, Case};
+use harness::{
+    a_while, eventually, is_done, run, skip, spawn, spawn_on, stop_gives, Case, HOUR_MS,
+};
 
 mod arena;
+mod mailbox;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -24,7 +27,7 @@ mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES];
+static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
 
 module! {
     type: ChildTest,

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mailboxes: bounded, many senders and one receiver, and messages are owned values that move.
+//!
+//! For talking to a child kernel, or to any thread that takes its work one piece at a time. What
+//! was sent belongs to the mailbox, and then to who receives it; nothing is copied but the value
+//! itself, and a large message is best a box. Where work needs no thread of its own, a workqueue is
+//! less; where one thread only tells another that something is done, a
+//! [`Completion`](crate::sync::Completion) is.
+//!
+//! # At a glance
+//!
+//! | | |
+//! |---|---|
+//! | C header | [`include/linux/completion.h`](srctree/include/linux/completion.h) for sleeping; the ring is ours |
+//! | context | [`try_send`](Sender::try_send): process, softirq and hardirq; all else: process |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes, with `try_send` |
+//! | sleeps | sending waits for room and receiving for a message; what is named `try_` does not |
+//! | `PREEMPT_RT` | the same |
+//! | fairness | messages come out in the order in which their senders got a place, those of one sender in the order they were sent; senders that wait for room are woken in turn, but one that comes just then may be faster |
+//! | cost | one compare-and-swap and one full barrier to send, one full barrier to receive; a completion only if the other side sleeps |
+//! | order | who receives a message sees what was done before it was sent |
+//! | errors | `EAGAIN` full, or empty; `EPIPE` closed; `ERESTARTSYS` a signal or a stop; `ETIMEDOUT` the limit is over |
+//!
+//! # From a hard interrupt
+//!
+//! Only [`try_send`](Sender::try_send). It takes no lock, nor frees or drops anything: a value that
+//! is not taken in comes back, and must not be dropped there either if that frees or sleeps. Put it
+//! back where it came from. Nor is a [`Sender`] to be made or dropped there.
+//!
+//! # The end
+//!
+//! A mailbox is closed by dropping its [`Receiver`], by dropping the last [`Sender`], or by
+//! [`Mailbox::close`]. Senders then get `EPIPE` and their value back, those that wait too. The
+//! receiver takes what is still inside, and gets `EPIPE` after that. What nobody receives is
+//! dropped when the receiver is: once, by the thread that drops it.
+//!
+//! # The rival
+//!
+//! [`Guarded`], a queue under a spinlock with two semaphores, does the same in the way that
+//! needs no thought. It is there to be measured against: `Mailbox::<T, Guarded<T>>::open(depth)`.
+
+use crate::sync::{
+    atomic::{Atomic, Full, Relaxed},
+    Completion,
+};
+use core::{fmt, marker::PhantomData, ops::Deref};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{delay::fsleep, Delta, Jiffies},
+};
+
+mod lock_free;
+mod queue;
+pub mod ring;
+
+pub use lock_free::LockFree;
+pub use queue::Guarded;
+
+/// The most messages that a mailbox can have room for.
+pub const DEPTH_MAX: usize = 1 << 16;
+
+/// How long a call may wait.
+#[derive(Clone, Copy)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// Until a signal comes or, in a kernel thread, a request to stop.
+    Interruptible,
+    /// The same, at most so many jiffies.
+    Limit(Jiffies),
+}
+
+/// Waits for a completion in this way, and keeps what is left of the limit.
+fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
+    match wait {
+        Wait::No => Err(EAGAIN),
+        Wait::Interruptible => what.wait_interruptible(),
+        Wait::Limit(left) => {
+            *left = what.wait_interruptible_timeout(*left)?;
+            Ok(())
+        }
+    }
+}
+
+/// A value that was not sent, and why.
+///
+/// Turning it into an [`Error`], as `?` does, drops the value: not in a hard interrupt.
+#[must_use = "it has the value that was not sent"]
+pub struct SendError<T> {
+    value: T,
+    error: Error,
+}
+
+impl<T> SendError<T> {
+    fn new(value: T, error: Error) -> Self {
+        Self { value, error }
+    }
+
+    /// Why.
+    pub fn error(&self) -> Error {
+        self.error
+    }
+
+    /// The value.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendError").field(&self.error).finish()
+    }
+}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(error: SendError<T>) -> Self {
+        error.error
+    }
+}
+
+/// What carries the messages of a mailbox.
+pub trait Channel<T>: Sized + Send + Sync {
+    /// Makes it. The depth is a power of two, at most [`DEPTH_MAX`].
+    fn new(depth: usize) -> impl PinInit<Self, Error>;
+
+    /// Puts a value in. With [`Wait::No`] from any context.
+    ///
+    /// # Errors
+    ///
+    /// As the methods of [`Sender`] say.
+    fn send(&self, value: T, wait: Wait) -> Result<(), SendError<T>>;
+
+    /// Takes the next value out.
+    ///
+    /// # Errors
+    ///
+    /// As the methods of [`Receiver`] say.
+    ///
+    /// # Safety
+    ///
+    /// There is one receiver: its calls are ordered one after the other.
+    unsafe fn recv(&self, wait: Wait) -> Result<T>;
+
+    /// Takes out what there is, as much as `into` has capacity for. Returns how many.
+    ///
+    /// # Safety
+    ///
+    /// As [`recv`](Self::recv).
+    unsafe fn recv_more(&self, into: &mut KVec<T>) -> usize;
+
+    /// Takes nothing in any more, and wakes all that wait. Any number of times.
+    fn close(&self);
+
+    /// Whether it is closed.
+    fn is_closed(&self) -> bool;
+
+    /// How many values it has room for.
+    fn depth(&self) -> usize;
+
+    /// How many it has just about now.
+    fn len(&self) -> usize;
+
+    /// Whether it has none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often a sender found no room.
+    fn full(&self) -> u64;
+
+    /// How often the receiver found nothing.
+    fn empty(&self) -> u64;
+
+    /// How often the receiver was woken for a value, where that is known.
+    fn wakes(&self) -> Option<u64>;
+}
+
+/// A mailbox, as both of its sides see it: neither locks anything to look.
+///
+/// # Examples
+///
+/// ```ignore
+/// let (sender, mut receiver) = Mailbox::<KBox<Job>>::open(64)?;
+/// let child = Builder::new(&MODULE, c"worker").spawn(move |ctx| ...)?;
+/// sender.send(job)?;                            // Waits for room; drops the job if it can not.
+/// if let Err(error) = sender.try_send(job) {    // From a timer: the job comes back.
+///     keep(error.into_value());
+/// }
+/// let job = receiver.recv()?;                   // A stop ends it.
+/// ```
+#[pin_data]
+pub struct Mailbox<T: Send + 'static, C: Channel<T> = LockFree<T>> {
+    #[pin]
+    channel: C,
+    senders: Atomic<usize>,
+    _messages: PhantomData<fn(T) -> T>,
+}
+
+impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
+    /// Opens a mailbox for up to `depth` messages: a power of two, at most [`DEPTH_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the depth is none of these, and the log says so; `ENOMEM`.
+    pub fn open(depth: usize) -> Result<(Sender<T, C>, Receiver<T, C>)> {
+        check(depth)?;
+        let mailbox = Arc::pin_init(
+            try_pin_init!(Self {
+                channel <- C::new(depth),
+                senders: Atomic::new(1),
+                _messages: PhantomData,
+            }),
+            GFP_KERNEL,
+        )?;
+        let sender = Sender {
+            mailbox: mailbox.clone(),
+        };
+        // INVARIANT: It is made here, once.
+        Ok((sender, Receiver { mailbox }))
+    }
+
+    /// Closes it, from either side: senders get `EPIPE`, and the receiver after it has taken what
+    /// is inside. Those that wait are woken.
+    ///
+    /// Context: process.
+    pub fn close(&self) {
+        self.channel.close();
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// How many messages it has room for.
+    pub fn depth(&self) -> usize {
+        self.channel.depth()
+    }
+
+    /// How many messages are inside just about now.
+    pub fn len(&self) -> usize {
+        self.channel.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.channel.is_empty()
+    }
+
+    /// How often a sender found no room, whether it waited then or not.
+    pub fn full(&self) -> u64 {
+        self.channel.full()
+    }
+
+    /// How often the receiver found nothing, whether it waited then or not.
+    pub fn empty(&self) -> u64 {
+        self.channel.empty()
+    }
+
+    /// How often the receiver slept and was woken for a message, where that is known.
+    pub fn wakes(&self) -> Option<u64> {
+        self.channel.wakes()
+    }
+}
+
+fn check(depth: usize) -> Result {
+    if !depth.is_power_of_two() || depth > DEPTH_MAX {
+        pr_err!("depth of a mailbox: a power of two, 1 to {DEPTH_MAX}\n");
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// Sends to a mailbox. Clones send to the same one; with the last it is closed.
+///
+/// Context: neither made nor dropped in a hard interrupt.
+pub struct Sender<T: Send + 'static, C: Channel<T> = LockFree<T>> {
+    mailbox: Arc<Mailbox<T, C>>,
+}
+
+impl<T: Send + 'static, C: Channel<T>> Sender<T, C> {
+    /// Sends, and waits for room: until there is some, or a signal or a request to stop comes.
+    ///
+    /// Context: process.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` if the mailbox is closed, `ERESTARTSYS` when interrupted. The value comes back.
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.mailbox.channel.send(value, Wait::Interruptible)
+    }
+
+    /// Sends if there is room. From any context.
+    ///
+    /// Drops and frees nothing, so a hard interrupt may call it. What comes back there must be
+    /// kept.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is none, `EPIPE` if the mailbox is closed. The value comes back.
+    pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
+        self.mailbox.channel.send(value, Wait::No)
+    }
+
+    /// Sends, and waits for room, at most `limit` jiffies.
+    ///
+    /// Context: process.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over, and as [`send`](Self::send). The value comes back.
+    pub fn send_timeout(&self, value: T, limit: Jiffies) -> Result<(), SendError<T>> {
+        self.mailbox.channel.send(value, Wait::Limit(limit))
+    }
+}
+
+impl<T: Send + 'static, C: Channel<T>> Deref for Sender<T, C> {
+    type Target = Mailbox<T, C>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.mailbox
+    }
+}
+
+impl<T: Send + 'static, C: Channel<T>> Clone for Sender<T, C> {
+    fn clone(&self) -> Self {
+        self.mailbox.senders.fetch_add(1, Relaxed);
+        Self {
+            mailbox: self.mailbox.clone(),
+        }
+    }
+}
+
+impl<T: Send + 'static, C: Channel<T>> Drop for Sender<T, C> {
+    fn drop(&mut self) {
+        // Full: pairs with itself. What the others have sent is before the end.
+        if self.mailbox.senders.fetch_sub(1, Full) == 1 {
+            self.mailbox.close();
+        }
+    }
+}
+
+/// Receives from a mailbox. There is one; dropping it closes the mailbox, and drops what is inside.
+///
+/// Context: process, dropping it too, which may sleep.
+///
+/// # Invariants
+///
+/// It is the only one of its mailbox.
+pub struct Receiver<T: Send + 'static, C: Channel<T> = LockFree<T>> {
+    mailbox: Arc<Mailbox<T, C>>,
+}
+
+impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
+    fn recv_as(&mut self, wait: Wait) -> Result<T> {
+        // SAFETY: It is the only receiver, and borrowed exclusively.
+        unsafe { self.mailbox.channel.recv(wait) }
+    }
+
+    /// Receives the next message, and waits for it: until it comes, or a signal or a request to
+    /// stop.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` if the mailbox is closed and empty, `ERESTARTSYS` when interrupted.
+    pub fn recv(&mut self) -> Result<T> {
+        self.recv_as(Wait::Interruptible)
+    }
+
+    /// Receives the next message if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is none, `EPIPE` if there will be none either.
+    pub fn try_recv(&mut self) -> Result<T> {
+        self.recv_as(Wait::No)
+    }
+
+    /// Receives the next message, and waits for it, at most `limit` jiffies.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over, and as [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, limit: Jiffies) -> Result<T> {
+        self.recv_as(Wait::Limit(limit))
+    }
+
+    /// Waits as [`recv`](Self::recv) does, and receives what there is then: as much as `into` has
+    /// capacity for, without allocating. Returns how many.
+    ///
+    /// Senders that wait for room are woken when the batch is done.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there is no capacity at all, and as [`recv`](Self::recv).
+    pub fn recv_batch(&mut self, into: &mut KVec<T>) -> Result<usize> {
+        if into.len() >= into.capacity() {
+            return Err(ENOSPC);
+        }
+        let first = self.recv()?;
+        // There is room.
+        let _ = into.push_within_capacity(first);
+        // SAFETY: It is the only receiver, and borrowed exclusively.
+        let more = unsafe { self.mailbox.channel.recv_more(into) };
+        Ok(more.saturating_add(1))
+    }
+}
+
+impl<T: Send + 'static, C: Channel<T>> Deref for Receiver<T, C> {
+    type Target = Mailbox<T, C>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.mailbox
+    }
+}
+
+/// How often the drop of a receiver looks for what senders are just putting in, a millisecond
+/// apart. What comes later is dropped with the last sender.
+const LOOKS: u32 = 100;
+
+impl<T: Send + 'static, C: Channel<T>> Drop for Receiver<T, C> {
+    fn drop(&mut self) {
+        self.mailbox.close();
+        for _ in 0..LOOKS {
+            let end = loop {
+                match self.try_recv() {
+                    Ok(value) => drop(value),
+                    Err(error) => break error,
+                }
+            };
+            if end == EPIPE {
+                return;
+            }
+            // A sender has a place already and was interrupted before its value was in.
+            fsleep(Delta::from_millis(1));
+        }
+    }
+}
