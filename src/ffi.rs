@@ -162,18 +162,6 @@ pub(crate) fn ndelay(ns: u64) {
     }
 }
 
-/// Whether this is a hard interrupt.
-pub(crate) fn in_hardirq() -> bool {
-    // SAFETY: No preconditions.
-    unsafe { childkernel_in_hardirq() }
-}
-
-/// Whether a soft interrupt is being served here.
-pub(crate) fn in_softirq() -> bool {
-    // SAFETY: No preconditions.
-    unsafe { childkernel_in_softirq() }
-}
-
 /// Keeps a module notifier registered as long as it lives.
 ///
 /// The callback runs in process context, inside the notifier chain's own lock, for every module

@@ -146,17 +146,6 @@ void childkernel_ndelay(unsigned long ns)
 	ndelay(ns);
 }
 
-bool childkernel_in_hardirq(void)
-{
-	return in_hardirq();
-}
-EXPORT_SYMBOL_GPL(childkernel_in_hardirq);
-
-bool childkernel_in_softirq(void)
-{
-	return in_serving_softirq();
-}
-
 const char *childkernel_uts_release(void)
 {
 	return init_utsname()->release;

@@ -101,6 +101,7 @@ void childkernel_bh_disable(void);
 void childkernel_bh_enable(void);
 bool childkernel_irqs_disabled(void);
 bool childkernel_in_softirq_or_disabled(void);
+bool childkernel_in_hardirq(void);
 u32 childkernel_preempt_count(void);
 
 /* sync/spinlock.rs */
@@ -251,8 +252,6 @@ void childkernel_hlist_del(struct hlist_node *node);
 
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);
-bool childkernel_in_hardirq(void);
-bool childkernel_in_softirq(void);
 const char *childkernel_uts_release(void);
 const char *childkernel_module_name(const struct module *mod);
 const char *childkernel_param_cpus(void);

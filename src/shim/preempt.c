@@ -56,3 +56,9 @@ u32 childkernel_preempt_count(void)
 	return preempt_count();
 }
 EXPORT_SYMBOL_GPL(childkernel_preempt_count);
+
+bool childkernel_in_hardirq(void)
+{
+	return in_hardirq();
+}
+EXPORT_SYMBOL_GPL(childkernel_in_hardirq);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What all locks have in common, for code that takes whichever it is given: statistics, lock
-//! order.
+//! What all locks have in common, for code that takes whichever it is given.
 #![deny(unsafe_code)]
 
 use super::{
@@ -25,8 +24,7 @@ use kernel::prelude::*;
 
 /// A lock that can be waited for.
 ///
-/// Implement it for a lock of your own to wrap it in [`Counted`](crate::stats::Counted) or
-/// [`Ordered`](super::order::Ordered).
+/// Implement it for a lock of your own to wrap it in what takes any: [`Ordered`](super::order::Ordered), for one.
 pub trait Lockable {
     /// What this kind of lock is called.
     const KIND: &'static str;
@@ -108,40 +106,40 @@ lockable!(
     |this| this.lock(), this.try_lock()
 );
 lockable!(
-    /// Counts the writers; readers of a sequence lock take nothing that could be counted.
+    /// The side of the writers: readers take nothing.
     [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V> as "seqlock", Spinning,
     seqlock::WriteGuard<'a, T, V>,
     |this| this.write(), this.try_write()
 );
 lockable!(
-    /// Counts who takes the writers' lock.
+    /// The lock of the writers: readers take nothing.
     [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L> as "seqcount", L::Wait,
     seqcount::SeqGuard<'a, T, L>,
     |this| this.lock(), this.try_lock()
 );
 lockable!(
-    /// Counts the writers; lookups take no lock.
+    /// The side of the writers: lookups take nothing.
     [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B> as "rculist", B::Wait,
     rcu_list::Writer<'a, T, B>,
     |this| this.lock(), this.try_lock()
 );
 lockable!(
-    /// Counts the writers.
+    /// The side of the writers.
     [T, V: rwlock::Variant] RwLockIn<T, V> as "rwlock", Spinning, rwlock::WriteGuard<'a, T, V>,
     |this| this.write(), this.try_write()
 );
 lockable!(
-    /// Counts the writers.
+    /// The side of the writers.
     [T] RwSemaphore<T> as "rwsem", Sleeping, rwsem::WriteGuard<'a, T>,
     |this| this.write(), this.try_write()
 );
 lockable!(
-    /// Counts the writers. There is no trying to write: it has to wait for a grace period.
+    /// The side of the writers. There is no trying: it has to wait for a grace period.
     [T] PerCpuRwSemaphore<T> as "percpu_rwsem", Sleeping, rwsem::PerCpuWriteGuard<'a, T>,
     |this| this.write(), None
 );
 lockable!(
-    /// Counts permits.
+    /// A permit.
     [] Semaphore as "semaphore", Sleeping, Permit<'a>,
     |this| this.down(), this.try_down()
 );
@@ -152,8 +150,7 @@ lockable!(
     |this| this.lock(), None
 );
 lockable!(
-    /// Counts attempts. There is no trying: an attempt is bounded anyway, so none counts as
-    /// contended.
+    /// An attempt. There is no trying: each is bounded anyway.
     [T, V: resilient::Variant] ResilientSpinLockIn<T, V> as "resilient", RawSpinning,
     Result<ResilientGuard<'a, T, V>>,
     |this| this.lock(), Some(this.lock())

@@ -224,13 +224,7 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
         wanted: impl FnMut(&T) -> bool,
         node: Node<T>,
     ) -> Result<(), Node<T>> {
-        match self.find(wanted) {
-            Some(mut cursor) => {
-                cursor.insert_after(node);
-                Ok(())
-            }
-            None => Err(node),
-        }
+        self.beside(wanted, node, |cursor, node| cursor.insert_after(node))
     }
 
     /// Publishes an element in front of the first one that `wanted` is true for.
@@ -243,13 +237,20 @@ impl<T: Send + Sync + 'static, B: Backend> Writer<'_, T, B> {
         wanted: impl FnMut(&T) -> bool,
         node: Node<T>,
     ) -> Result<(), Node<T>> {
-        match self.find(wanted) {
-            Some(mut cursor) => {
-                cursor.insert_before(node);
-                Ok(())
-            }
-            None => Err(node),
-        }
+        self.beside(wanted, node, |cursor, node| cursor.insert_before(node))
+    }
+
+    fn beside(
+        &mut self,
+        wanted: impl FnMut(&T) -> bool,
+        node: Node<T>,
+        insert: impl FnOnce(&mut Cursor<'_, T>, Node<T>),
+    ) -> Result<(), Node<T>> {
+        let Some(mut cursor) = self.find(wanted) else {
+            return Err(node);
+        };
+        insert(&mut cursor, node);
+        Ok(())
     }
 
     /// Publishes an element in the place of the first one that `wanted` is true for.

@@ -13,7 +13,7 @@
 
 use super::{Free, Guarded, Load, Plan, Twin, Worker};
 use crate::{
-    ffi, new_rcu_list,
+    new_rcu_list,
     stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
@@ -21,6 +21,7 @@ use crate::{
         lockable::BackendKind,
         new_mutex,
         order::levels,
+        preempt::{in_hardirq, in_softirq},
         rcu,
         rcu_list::{Node, Removed, Writer},
         Mutex, Ordered, RcuList,
@@ -109,7 +110,7 @@ impl Drop for Element {
         if self.unlinked.load(Relaxed) != 0 {
             self.tally.freed.fetch_add(1, Relaxed);
         }
-        if ffi::in_hardirq() || ffi::in_softirq() {
+        if in_hardirq() || in_softirq() {
             self.tally.violations.fetch_add(1, Relaxed);
         }
     }
@@ -150,9 +151,9 @@ impl<B: BackendKind + 'static> Tick for Lookup<B> {
     /// Looks up from a timer, and counts in which context that was.
     fn tick(&self) {
         self.tally.violations.fetch_add(self.check(|| ()), Relaxed);
-        let count = if ffi::in_hardirq() {
+        let count = if in_hardirq() {
             &self.tally.hardirq
-        } else if ffi::in_softirq() {
+        } else if in_softirq() {
             &self.tally.softirq
         } else {
             &self.tally.process
