@@ -30,8 +30,8 @@ use kernel::{
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// How long a child without a heartbeat may take to end when it was told to.
-const PATIENCE_MS: Msecs = 10_000;
+/// How long a child may take to end when it was told to, whatever signs of life it gives.
+const PATIENCE_NS: i64 = 10_000 * NS_PER_MS;
 
 /// How often the log says again for whom a module waits.
 const REMIND_NS: i64 = 10_000 * NS_PER_MS;
@@ -117,7 +117,8 @@ impl Body {
     /// The child is stopped then.
     pub(super) fn start(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) -> Result {
         let number = record.generation().wrapping_add(1);
-        let generation = match self.make(record, token, number) {
+        self.started = record.now();
+        let generation = match self.make(record, number) {
             Ok(generation) => generation,
             Err(error) => {
                 record.transition(State::Stopped);
@@ -127,25 +128,19 @@ impl Body {
         generation.life.bequeath(self.remains.take());
         record.generation.store(number, Relaxed);
         record.outcome.store(End::Returned.to_word(), Relaxed);
-        self.started = record.now();
+        generation.run.publish(token, number);
         record.transition(State::Running);
-        generation.wake();
+        generation.wake(record.now());
         self.live = Some(generation);
         record.watch.kick();
         Ok(())
     }
 
-    fn make(
-        &self,
-        record: &Arc<Record>,
-        token: &mut Inside<'_>,
-        number: u32,
-    ) -> Result<KBox<Generation>> {
+    fn make(&self, record: &Arc<Record>, number: u32) -> Result<KBox<Generation>> {
         let program = self.program.as_ref().ok_or(ESRCH)?;
         let (threads, memory) = (record.slots.len(), record.memory.clone());
-        let life = Life::new(number, threads, memory, record.now());
-        let life = Arc::pin_init(life, GFP_KERNEL)?;
-        let run = program.begin(token, number)?;
+        let life = Arc::pin_init(Life::new(number, threads, memory), GFP_KERNEL)?;
+        let run = program.begin()?;
         Generation::create(record, life, run)
     }
 
@@ -256,6 +251,7 @@ impl Body {
             || self.given_up.is_some()
             || self.funeral.is_some()
             || self.deputy.is_some()
+            || self.untold.is_some()
             || self.verdict.is_some();
         busy.then_some(period)
     }
@@ -271,19 +267,28 @@ impl Body {
             live.stop();
             self.told = record.now();
         }
+        if live.life.error().is_some() && !live.life.was_stopped() {
+            // Others may wait for what does not come any more.
+            live.stop();
+        }
         let now = record.now();
         if live.life.alive() == 0 {
             if may_wait || live.has_exited() {
                 self.join_live(record, token);
             }
         } else if matches!(record.state(), State::Stopping | State::Crashed) {
-            if now.saturating_sub(self.told) > patience(record) {
+            let told = now.saturating_sub(self.told);
+            let silence = live.life.silence(now);
+            // One that is busy ending is not stuck.
+            let silent = record.heartbeat > 0
+                && told.min(silence) > heartbeat_ns(record).saturating_mul(2);
+            if silent || told > PATIENCE_NS {
                 self.give_up(record, token);
             }
         } else if record.heartbeat > 0 {
             let silence = live.life.silence(now);
             record.silence.store(silence, Relaxed);
-            let limit = i64::from(record.heartbeat).saturating_mul(NS_PER_MS);
+            let limit = heartbeat_ns(record);
             if silence <= limit {
                 if record.transition(State::Running) {
                     pr_warn!(
@@ -378,7 +383,8 @@ impl Body {
             }
             generation.join();
             record.watch.release();
-            if generation.life.number == record.generation() {
+            // One that another follows, or is about to, ends without a word.
+            if record.state() == State::Quarantined {
                 record.transition(State::Stopped);
             }
             pr_warn!(
@@ -543,11 +549,7 @@ fn severity(end: End) -> Severity {
     }
 }
 
-/// How long a child may take to end when it was told to, in ns.
-fn patience(record: &Record) -> i64 {
-    let ms = match record.heartbeat {
-        0 => PATIENCE_MS,
-        heartbeat => heartbeat.saturating_mul(2),
-    };
-    i64::from(ms).saturating_mul(NS_PER_MS)
+/// How long a child may give no sign of life, in ns.
+fn heartbeat_ns(record: &Record) -> i64 {
+    i64::from(record.heartbeat).saturating_mul(NS_PER_MS)
 }
