@@ -186,28 +186,30 @@ impl Body {
     pub(super) fn close(&mut self, record: &Record, pin: Option<Pin>) -> Leftovers {
         self.closed = true;
         self.pin = pin;
-        self.untold = None;
         self.verdict = None;
         record.ended.complete_all();
         Leftovers {
-            _deputy: self.deputy.take(),
-            _remains: self.remains.take(),
+            deputy: self.deputy.take(),
+            untold: self.untold.take(),
+            hook: self.hook.take(),
             program: self.program.take(),
-            _hook: self.hook.take(),
+            _remains: self.remains.take(),
+            _funeral: self.funeral.take(),
         }
     }
 
     /// Whether the handle is gone, and all that was in quarantine then.
-    pub(super) fn is_buried(&mut self) -> bool {
-        let gone = self.closed
+    pub(super) fn is_buried(&self) -> bool {
+        self.closed
             && self.live.is_none()
             && self.given_up.is_none()
             && self.funeral.is_none()
-            && self.deputy.is_none();
-        if gone {
-            self.pin = None;
-        }
-        gone
+            && self.deputy.is_none()
+    }
+
+    /// What held the owner for what was in quarantine.
+    pub(super) fn take_pin(&mut self) -> Option<Pin> {
+        self.pin.take()
     }
 
     pub(super) fn new_pin(&self) -> Option<Pin> {
@@ -519,17 +521,37 @@ impl Body {
 
 /// What a child leaves to its owner. Dropped by the owner, with nothing locked.
 pub(super) struct Leftovers {
-    // First: it may run the rest.
-    _deputy: Option<Thread<Deputy>>,
-    _remains: Chain,
+    deputy: Option<Thread<Deputy>>,
+    untold: Option<Exit>,
+    hook: Option<Arc<dyn OnExit>>,
     program: Option<Arc<dyn Program>>,
-    _hook: Option<Arc<dyn OnExit>>,
+    _remains: Chain,
+    _funeral: Chain,
 }
 
 impl Leftovers {
     /// Whether this is the first time that there was anything.
     pub(super) fn are_first(&self) -> bool {
         self.program.is_some()
+    }
+
+    /// Waits until the owner has been told of all ends, and drops the rest.
+    pub(super) fn settle(mut self, record: &Record) {
+        if let Some(deputy) = self.deputy.take() {
+            Deputy::join(deputy);
+        }
+        let (Some(hook), Some(exit)) = (self.hook.take(), self.untold.take()) else {
+            return;
+        };
+        let mut errand = Some(Errand::Tell(hook, exit));
+        match Deputy::send(record.name(), &record.watch, &mut errand) {
+            Ok(deputy) => Deputy::join(deputy),
+            Err(_) => pr_warn!(
+                "child {} ({}): its owner misses an end\n",
+                record.id,
+                record.name()
+            ),
+        }
     }
 }
 
