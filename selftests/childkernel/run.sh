@@ -25,7 +25,8 @@ TOPICS=(
 	tour:60
 	sync:420
 	waits:180
-	parts:180
+	parts:240
+	supervisor:120
 	twins:240
 	log:30
 )

@@ -19,15 +19,28 @@ use harness::{
 };
 
 mod arena;
+mod heartbeat;
 mod mailbox;
+mod ports;
+mod restarts;
 mod states;
+mod supervise;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
 mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
+static CASES: &[&[Case]] = &[
+    states::CASES,
+    waiting::CASES,
+    restarts::CASES,
+    supervise::CASES,
+    heartbeat::CASES,
+    ports::CASES,
+    arena::CASES,
+    mailbox::CASES,
+];
 
 module! {
     type: ChildTest,
