@@ -282,8 +282,8 @@ impl Body {
             let told = now.saturating_sub(self.told);
             let silence = live.life.silence(now);
             // One that is busy ending is not stuck.
-            let silent = record.heartbeat > 0
-                && told.min(silence) > heartbeat_ns(record).saturating_mul(2);
+            let silent =
+                record.heartbeat > 0 && told.min(silence) > heartbeat_ns(record).saturating_mul(2);
             if silent || told > PATIENCE_NS {
                 self.give_up(record, token);
             }

@@ -19,6 +19,7 @@ use harness::{
 };
 
 mod arena;
+mod exits;
 mod heartbeat;
 mod mailbox;
 mod ports;
@@ -36,6 +37,7 @@ static CASES: &[&[Case]] = &[
     waiting::CASES,
     restarts::CASES,
     supervise::CASES,
+    exits::CASES,
     heartbeat::CASES,
     ports::CASES,
     arena::CASES,

@@ -10,9 +10,7 @@ use super::{
     HOUR_MS, MODULE,
 };
 use childkernel::{
-    child::{
-        find, list, restart::Policy, Builder, End, Handle, Restart, State, QUARANTINE_MAX,
-    },
+    child::{find, list, restart::Policy, Builder, End, Handle, Restart, State, QUARANTINE_MAX},
     sync::atomic::{Acquire, Atomic, Full, Relaxed},
 };
 use kernel::{
@@ -55,7 +53,9 @@ fn be_silent(until: &Atomic<bool>) {
 
 /// One whose first generation is silent until `go`. Those that follow live on.
 fn silent<'a>(name: &'a CStr, restart: Restart, told: &Told) -> Builder<'a> {
-    watched(name, restart, told).heartbeat(SHORT).memory(1 << 12)
+    watched(name, restart, told)
+        .heartbeat(SHORT)
+        .memory(1 << 12)
 }
 
 fn spawn_silent(builder: Builder<'_>, go: &Arc<Atomic<bool>>) -> Result<Handle> {
@@ -222,7 +222,12 @@ fn heartbeat_while_ending() -> Result {
 
 /// To be stuck is as bad as a crash.
 fn heartbeat_policies() -> Result {
-    for policy in [Policy::Never, Policy::OnError, Policy::OnCrash, Policy::Always] {
+    for policy in [
+        Policy::Never,
+        Policy::OnError,
+        Policy::OnCrash,
+        Policy::Always,
+    ] {
         let goes_on = policy >= Policy::OnCrash;
         let (go, told) = (flag()?, told()?);
         let child = spawn_silent(silent(c"policy", Restart::by(policy), &told), &go)?;
@@ -236,7 +241,11 @@ fn heartbeat_policies() -> Result {
         let seen = was_told(&told, &[End::Stuck]);
         go.store(true, Relaxed);
         ensure!(is && seen);
-        let state = if goes_on { State::Running } else { State::Stopped };
+        let state = if goes_on {
+            State::Running
+        } else {
+            State::Stopped
+        };
         ensure!(comes_to(&child, state) && hold_memory(&child, usize::from(goes_on)));
     }
     Ok(())
@@ -316,7 +325,9 @@ fn heartbeat_quarantine_is_full() -> Result {
     }
     let all = children.iter().all(|c| comes_to(c, State::Quarantined));
     // As many as there may be can still be replaced.
-    let full = children.first().is_some_and(|child| child.restart().is_ok());
+    let full = children
+        .first()
+        .is_some_and(|child| child.restart().is_ok());
     let over = spawn_silent(silent(c"one-over", Restart::always(), &told), &last)?;
     let failed = comes_to(&over, State::Failed);
     let ways = over.record().transitions();

@@ -140,14 +140,17 @@ fn port_after_restarts() -> Result {
     }
     child.port()?.send(1)?;
     ensure!(comes_to(&child, State::Stopped));
-    ensure!(was_told(&told, &[
-        End::Failed(EIO),
-        End::Failed(EIO),
-        End::Failed(EIO),
-        End::Failed(EIO),
-        End::Failed(EIO),
-        End::Returned,
-    ]));
+    ensure!(was_told(
+        &told,
+        &[
+            End::Failed(EIO),
+            End::Failed(EIO),
+            End::Failed(EIO),
+            End::Failed(EIO),
+            End::Failed(EIO),
+            End::Returned,
+        ]
+    ));
     Ok(())
 }
 
@@ -387,7 +390,9 @@ fn builder_refuses() -> Result {
     for priority in [0, 100, u32::MAX] {
         ensure!(refused(new().scheduling(Scheduling::Fifo(priority)))?);
     }
-    ensure!(refused(new().restart(Restart::always().limit(65, HOUR_MS)))?);
+    ensure!(refused(
+        new().restart(Restart::always().limit(65, HOUR_MS))
+    )?);
     ensure!(refused(new().restart(Restart::always().backoff(2, 1)))?);
     ensure!(refused(new().restart(Restart::NEVER.backoff(1, 0)))?);
     ensure!(refused(new().threads(0))? && refused(new().threads(1025))?);
@@ -395,7 +400,9 @@ fn builder_refuses() -> Result {
     ensure!(list()?.len() == before);
     // These are what is only just possible.
     let least = new().mailbox::<u32>(1).scheduling(Scheduling::Fifo(1));
-    ensure!(is_over(least.restart(Restart::always().limit(0, 0).backoff(0, 0)))?);
+    ensure!(is_over(
+        least.restart(Restart::always().limit(0, 0).backoff(0, 0))
+    )?);
     ensure!(is_over(new().scheduling(Scheduling::Fifo(99)))?);
     ensure!(list()?.len() == before);
     Ok(())
