@@ -35,11 +35,15 @@
 //! receiver takes what is still inside, and gets `EPIPE` after that. What nobody receives is
 //! dropped when the receiver is: once, by the thread that drops it.
 //!
+//! If the receiver has died, [`Mailbox::abort`] does what is left of that to do: it also fails the
+//! [calls](super::call) that nobody will answer now.
+//!
 //! # The rival
 //!
 //! [`Guarded`], a queue under a spinlock with two semaphores, does the same in the way that
 //! needs no thought. It is there to be measured against: `Mailbox::<T, Guarded<T>>::open(depth)`.
 
+use super::call::Calls;
 use crate::sync::{
     atomic::{Atomic, Full, Relaxed},
     Completion,
@@ -73,7 +77,7 @@ pub enum Wait {
 }
 
 /// Waits for a completion in this way, and keeps what is left of the limit.
-fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
+pub(super) fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
     match wait {
         Wait::No => Err(EAGAIN),
         Wait::Interruptible => what.wait_interruptible(),
@@ -194,7 +198,9 @@ pub trait Channel<T>: Sized + Send + Sync {
 #[pin_data]
 pub struct Mailbox<T: Send + 'static, C: Channel<T> = LockFree<T>> {
     #[pin]
-    channel: C,
+    pub(super) channel: C,
+    #[pin]
+    pub(super) calls: Calls,
     senders: Atomic<usize>,
     _messages: PhantomData<fn(T) -> T>,
 }
@@ -210,6 +216,7 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
         let mailbox = Arc::pin_init(
             try_pin_init!(Self {
                 channel <- C::new(depth),
+                calls <- Calls::new(),
                 senders: Atomic::new(1),
                 _messages: PhantomData,
             }),
@@ -228,6 +235,22 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
     /// Context: process.
     pub fn close(&self) {
         self.channel.close();
+    }
+
+    /// Closes it, and fails all [calls](super::call) that are pending with `EPIPE`: those inside,
+    /// and those that were received and not answered yet. Any number of times, by anybody.
+    ///
+    /// For when the receiver has died and drops nothing any more. What is inside stays there.
+    ///
+    /// Context: process, does not sleep.
+    pub fn abort(&self) {
+        self.close();
+        self.calls.fail();
+    }
+
+    /// How many [calls](super::call) are pending: waiting for room or for their answer.
+    pub fn calls(&self) -> usize {
+        self.calls.count()
     }
 
     /// Whether it is closed.
@@ -437,5 +460,7 @@ impl<T: Send + 'static, C: Channel<T>> Drop for Receiver<T, C> {
             // A sender has a place already and was interrupted before its value was in.
             fsleep(Delta::from_millis(1));
         }
+        // A caller does not wait for what is dropped with the last sender, which it may be.
+        self.mailbox.calls.fail();
     }
 }
