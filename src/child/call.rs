@@ -353,9 +353,7 @@ pub(super) fn make<Q, R: Send + 'static>(
     let (pending, reply) = calls.begin()?;
     send(Call { request, reply }, wait)?;
     pending.wait(match wait {
-        Wait::Limit(limit) => {
-            Wait::Limit(limit.saturating_sub(jiffies().wrapping_sub(began)))
-        }
+        Wait::Limit(limit) => Wait::Limit(limit.saturating_sub(jiffies().wrapping_sub(began))),
         wait => wait,
     })
 }

@@ -19,6 +19,7 @@ use harness::{
 };
 
 mod arena;
+mod calls;
 mod mailbox;
 mod states;
 #[allow(dead_code)] // Shared too.
@@ -27,7 +28,13 @@ mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
+static CASES: &[&[Case]] = &[
+    states::CASES,
+    waiting::CASES,
+    arena::CASES,
+    mailbox::CASES,
+    calls::CASES,
+];
 
 module! {
     type: ChildTest,
