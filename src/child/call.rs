@@ -4,7 +4,7 @@
 //!
 //! For asking a child kernel. A mailbox whose messages are a [`Call`] gets a request together with
 //! the right to answer it once. Where no answer is wanted send a plain message; where somebody only
-//! wants to know that all is done, a [`Completion`] is less.
+//! wants to know that all is done, a [`Completion`](crate::sync::Completion) is less.
 //!
 //! # At a glance
 //!
@@ -26,8 +26,8 @@
 //! |---|---|---|
 //! | the [`Call`], or its [`Reply`], is dropped unanswered | `EPIPE` | nothing |
 //! | the receiver is dropped | `EPIPE` if the call is still inside; if it was received it may be answered | `EPIPE` |
-//! | [`Mailbox::close`](super::mailbox::Mailbox::close) | waits on: the receiver takes what is inside | `EPIPE` |
-//! | [`Mailbox::abort`](super::mailbox::Mailbox::abort) | `EPIPE` | `EPIPE` |
+//! | [`Mailbox::close`] | waits on: the receiver takes what is inside | `EPIPE` |
+//! | [`Mailbox::abort`] | `EPIPE` | `EPIPE` |
 //!
 //! A thread that dies by an oops runs no destructors: a call that it had received lies on its stack
 //! for ever, neither answered nor dropped. So the mailbox itself knows all calls that are pending,
@@ -46,245 +46,15 @@
 //!
 //! A child that calls itself, or two that call each other, wait for ever: set a limit there.
 
-use super::mailbox::{wait_for, Channel, SendError, Sender, Wait};
-use crate::{
-    new_completion, new_raw_spinlock,
-    sync::{
-        atomic::{Acquire, Atomic, Relaxed, Release},
-        Completion, RawSpinLock,
-    },
-};
-use core::cell::UnsafeCell;
-use kernel::{
-    bindings,
-    list::{impl_list_arc_safe, impl_list_item, List, ListArc, ListLinksSelfPtr},
-    prelude::*,
-    sync::Arc,
-    time::Jiffies,
-};
+mod pending;
 
-/// Nothing is decided: the caller waits.
-const WAITS: u32 = 0;
-/// The answer is there, for the caller.
-const ANSWERED: u32 = 1;
-/// There will be none.
-const FAILED: u32 = 2;
-/// The caller waits no more.
-const LEFT: u32 = 3;
+pub(super) use pending::Calls;
+pub use pending::Reply;
 
-/// Room for an answer.
-struct Room<R>(UnsafeCell<Option<R>>);
+use super::mailbox::{Channel, Mailbox, SendError, Sender, Wait};
+use kernel::{bindings, prelude::*, time::Jiffies};
 
-// SAFETY: Those who share it only move the value in or out, one at a time, by the safety
-// requirements of `put` and `take`.
-unsafe impl<R: Send> Sync for Room<R> {}
-
-impl<R> Room<R> {
-    /// # Safety
-    ///
-    /// Nobody else uses it meanwhile.
-    unsafe fn put(&self, value: R) {
-        // SAFETY: By the safety requirements of this function.
-        unsafe { *self.0.get() = Some(value) };
-    }
-
-    /// # Safety
-    ///
-    /// Nobody else uses it meanwhile.
-    unsafe fn take(&self) -> Option<R> {
-        // SAFETY: By the safety requirements of this function.
-        unsafe { (*self.0.get()).take() }
-    }
-}
-
-/// What the list of pending calls has to know of an answer.
-trait Answer: Send + Sync {}
-
-impl<R: Send> Answer for Room<R> {}
-
-/// What a caller, who answers and the mailbox share of a call.
-///
-/// # Invariants
-///
-/// `state` leaves [`WAITS`] once and stays what it is then. While it is [`WAITS`] the room is used
-/// by the only [`Reply`], and by that also afterwards, unless it is [`ANSWERED`]: then by the only
-/// [`Pending`].
-#[pin_data]
-struct Cell<A: ?Sized> {
-    #[pin]
-    links: ListLinksSelfPtr<Cell<dyn Answer>>,
-    state: Atomic<u32>,
-    #[pin]
-    done: Completion,
-    room: A,
-}
-
-impl_list_arc_safe! {
-    impl{A: ?Sized} ListArcSafe<0> for Cell<A> { untracked; }
-}
-
-impl_list_item! {
-    impl ListItem<0> for Cell<dyn Answer> { using ListLinksSelfPtr { self.links }; }
-}
-
-/// One lock class, and not one for each type of answer.
-fn done() -> impl PinInit<Completion> {
-    new_completion!("childkernel_call_done")
-}
-
-impl<A: ?Sized> Cell<A> {
-    /// Ends the wait, and says whether there still was one. Runs nothing of the owner's.
-    fn end(&self, how: u32) -> bool {
-        // Release: who sees an answer announced finds it.
-        let ended = self.state.cmpxchg(WAITS, how, Release).is_ok();
-        if ended {
-            self.done.complete();
-        }
-        ended
-    }
-}
-
-/// The calls of a mailbox that are pending: those that wait, for room or for their answer.
-///
-/// # Invariants
-///
-/// What is in the list got in by [`begin`](Self::begin), and gets out when its [`Pending`] is
-/// dropped.
-#[pin_data]
-pub(super) struct Calls {
-    #[pin]
-    list: RawSpinLock<List<Cell<dyn Answer>>>,
-}
-
-impl Calls {
-    pub(super) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
-            list <- new_raw_spinlock!(List::new(), "childkernel_calls"),
-        })
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.list.lock().iter().count()
-    }
-
-    /// Fails all of them, and drops nothing: each stays in the list until its caller has left.
-    ///
-    /// Context: process, does not sleep; not preemptible, for a wake-up for each.
-    pub(super) fn fail(&self) {
-        for call in self.list.lock().iter() {
-            call.end(FAILED);
-        }
-    }
-
-    /// Makes a call pending.
-    fn begin<R: Send + 'static>(&self) -> Result<(Pending<'_, R>, Reply<R>)> {
-        let cell = ListArc::pin_init(
-            try_pin_init!(Cell {
-                links <- ListLinksSelfPtr::new(),
-                state: Atomic::new(WAITS),
-                done <- done(),
-                room: Room(UnsafeCell::new(None)),
-            }),
-            GFP_KERNEL,
-        )?;
-        let (ours, theirs) = (cell.clone_arc(), cell.clone_arc());
-        // INVARIANT: `pending` takes it out.
-        self.list.lock().push_back(cell);
-        let pending = Pending {
-            calls: self,
-            cell: ours,
-        };
-        Ok((pending, Reply { cell: theirs }))
-    }
-}
-
-/// A call, as its caller has it.
-///
-/// If its caller dies it stays in the list, which owns a reference.
-///
-/// # Invariants
-///
-/// The cell is in the list of `calls`, and this is the only one of its cell.
-struct Pending<'a, R: Send + 'static> {
-    calls: &'a Calls,
-    cell: Arc<Cell<Room<R>>>,
-}
-
-impl<R: Send + 'static> Pending<'_, R> {
-    fn wait(self, mut wait: Wait) -> Result<R> {
-        let cell = &*self.cell;
-        if let Err(error) = wait_for(&cell.done, &mut wait) {
-            if cell.state.cmpxchg(WAITS, LEFT, Relaxed).is_ok() {
-                return Err(error);
-            }
-            // It was decided just before.
-        }
-        if cell.state.load(Acquire) != ANSWERED {
-            return Err(EPIPE);
-        }
-        // SAFETY: It is answered, and this is the only caller.
-        unsafe { cell.room.take() }.ok_or(EPIPE)
-    }
-}
-
-impl<R: Send + 'static> Drop for Pending<'_, R> {
-    fn drop(&mut self) {
-        let cell: Arc<Cell<dyn Answer>> = self.cell.clone();
-        let mut list = self.calls.list.lock();
-        // SAFETY: By the type invariant it is in this list, so in no other.
-        let listed = unsafe { list.remove(&cell) };
-        drop(list);
-        // Not under the lock: they may be the last but ours.
-        drop((listed, cell));
-    }
-}
-
-/// The right to answer a call, once. Dropping it fails the call with `EPIPE`.
-///
-/// Context: process, dropping it too.
-///
-/// # Invariants
-///
-/// It is the only one of its cell.
-pub struct Reply<R: Send + 'static> {
-    cell: Arc<Cell<Room<R>>>,
-}
-
-impl<R: Send + 'static> Reply<R> {
-    /// Answers.
-    ///
-    /// # Errors
-    ///
-    /// Gives the value back if nobody waits for it any more.
-    pub fn send(self, value: R) -> Result<(), R> {
-        // SAFETY: It has not answered, as it is consumed by that, so the room is its to use.
-        unsafe { self.cell.room.put(value) };
-        if self.cell.end(ANSWERED) {
-            return Ok(());
-        }
-        // SAFETY: It is decided, but not by an answer: only this one could have given that. So
-        // the room is still its to use.
-        match unsafe { self.cell.room.take() } {
-            Some(value) => Err(value),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the caller waits, just about now.
-    pub fn is_awaited(&self) -> bool {
-        self.cell.state.load(Relaxed) == WAITS
-    }
-}
-
-impl<R: Send + 'static> Drop for Reply<R> {
-    fn drop(&mut self) {
-        // Without effect if it was answered.
-        self.cell.end(FAILED);
-    }
-}
-
-/// A request with the right to answer it: a message of a [`Mailbox`](super::mailbox::Mailbox).
+/// A request with the right to answer it: a message of a [`Mailbox`].
 ///
 /// # Examples
 ///
@@ -299,6 +69,7 @@ impl<R: Send + 'static> Drop for Reply<R> {
 /// // Who asks:
 /// let found = sender.call_timeout(7, Context::jiffies(100))?;
 /// ```
+#[must_use = "dropping it fails the call"]
 pub struct Call<Q, R: Send + 'static> {
     request: Q,
     reply: Reply<R>,
@@ -390,5 +161,23 @@ where
     /// `ETIMEDOUT` when the limit is over, and as [`call`](Self::call).
     pub fn call_timeout(&self, request: Q, limit: Jiffies) -> Result<R> {
         self.call_as(request, Wait::Limit(limit))
+    }
+}
+
+impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
+    /// Closes it, and fails all calls that are pending with `EPIPE`: those inside, and those that
+    /// were received and not answered yet. Any number of times, by anybody.
+    ///
+    /// For when the receiver has died and drops nothing any more. What is inside stays there.
+    ///
+    /// Context: process, does not sleep.
+    pub fn abort(&self) {
+        self.close();
+        self.calls.fail();
+    }
+
+    /// How many calls are pending: waiting for room or for their answer.
+    pub fn calls(&self) -> usize {
+        self.calls.count()
     }
 }

@@ -34,9 +34,7 @@
 //! [`Mailbox::close`]. Senders then get `EPIPE` and their value back, those that wait too. The
 //! receiver takes what is still inside, and gets `EPIPE` after that. What nobody receives is
 //! dropped when the receiver is: once, by the thread that drops it.
-//!
-//! If the receiver has died, [`Mailbox::abort`] does what is left of that to do: it also fails the
-//! [calls](super::call) that nobody will answer now.
+//! For a receiver that has died there is [`Mailbox::abort`]: see [calls](super::call).
 //!
 //! # The rival
 //!
@@ -235,22 +233,6 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
     /// Context: process.
     pub fn close(&self) {
         self.channel.close();
-    }
-
-    /// Closes it, and fails all [calls](super::call) that are pending with `EPIPE`: those inside,
-    /// and those that were received and not answered yet. Any number of times, by anybody.
-    ///
-    /// For when the receiver has died and drops nothing any more. What is inside stays there.
-    ///
-    /// Context: process, does not sleep.
-    pub fn abort(&self) {
-        self.close();
-        self.calls.fail();
-    }
-
-    /// How many [calls](super::call) are pending: waiting for room or for their answer.
-    pub fn calls(&self) -> usize {
-        self.calls.count()
     }
 
     /// Whether it is closed.

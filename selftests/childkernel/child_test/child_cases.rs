@@ -20,6 +20,7 @@ use harness::{
 
 mod arena;
 mod calls;
+mod calls_end;
 mod mailbox;
 mod states;
 #[allow(dead_code)] // Shared too.
@@ -34,6 +35,7 @@ static CASES: &[&[Case]] = &[
     arena::CASES,
     mailbox::CASES,
     calls::CASES,
+    calls_end::CASES,
 ];
 
 module! {
