@@ -63,6 +63,8 @@ use kernel::{
 pub mod arena;
 mod body;
 mod builder;
+#[allow(unsafe_code)]
+pub mod call;
 mod context;
 mod deputy;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
