@@ -87,6 +87,7 @@ mod watch;
 
 pub use arena::{Arena, ArenaBox};
 pub use builder::Builder;
+pub use call::Call;
 pub use context::{Context, Nothing};
 pub use deputy::Exit;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]

@@ -235,11 +235,6 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
         self.channel.close();
     }
 
-    /// TEMP
-    pub fn abort(&self) {
-        self.close();
-    }
-
     /// Whether it is closed.
     pub fn is_closed(&self) -> bool {
         self.channel.is_closed()
