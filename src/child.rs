@@ -49,6 +49,8 @@ mod context;
 #[allow(unsafe_code)]
 pub mod mailbox;
 mod record;
+#[allow(unsafe_code)]
+pub mod region;
 pub(crate) mod report;
 mod state;
 #[allow(unsafe_code)]
@@ -58,6 +60,7 @@ pub use arena::{Arena, ArenaBox};
 pub use builder::Builder;
 pub use context::Context;
 pub use record::{End, Identity, Record};
+pub use region::{ReadOnly, ReadWrite, Region, Shared};
 pub use state::State;
 
 /// The longest name of a child.
