@@ -135,6 +135,11 @@ struct Lend {
     reclaim: Opaque<rcu::Reclaim>,
 }
 
+// SAFETY: All but `reclaim` is `Send`, and that belongs to no thread.
+unsafe impl Send for Lend {}
+// SAFETY: All but `reclaim` is `Sync`, and that is used by the one alone who made it idle.
+unsafe impl Sync for Lend {}
+
 impl Lend {
     fn new(mapping: Mapping) -> Result<Arc<Self>> {
         // INVARIANT: It is not revoked.

@@ -20,6 +20,7 @@ use harness::{
 
 mod arena;
 mod mailbox;
+mod regions;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -27,7 +28,13 @@ mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
+static CASES: &[&[Case]] = &[
+    states::CASES,
+    waiting::CASES,
+    arena::CASES,
+    mailbox::CASES,
+    regions::CASES,
+];
 
 module! {
     type: ChildTest,
