@@ -15,7 +15,7 @@
 //! | context | making, lending, revoking and dropping a region: process; viewing, ending a view, dropping what was lent: process, softirq and hardirq |
 //! | safe against | preempt-safe, SMP-safe and interrupt-safe: each word is an atomic, two of them are not one; a view keeps its pages mapped |
 //! | sleeps | all that a region does; views never do |
-//! | `PREEMPT_RT` | end no view in hardirq: the last one wakes any number of threads |
+//! | `PREEMPT_RT` | in hardirq neither end a view nor drop what was lent: the last one wakes any number of threads |
 //! | fairness | a revocation lets nobody in any more, so it waits only for those who were inside |
 //! | cost | a view: one atomic operation when it begins and one when it ends; lending: `vmap()`; taking back: `vunmap()` and a flush of all TLBs |
 //! | order | of a word's accesses as their argument says; what was done in a view comes before the unmapping |
@@ -66,7 +66,7 @@ mod pages;
 pub use pages::{pages, quarantined_pages, read_only_is_enforced};
 use pages::{Mapping, Pages, Words};
 
-/// The most bytes that a region can have.
+/// The most bytes that a region can have: 64 MiB.
 pub const SIZE_MAX: usize = 64 << 20;
 
 /// What may be done with what was lent.
@@ -341,7 +341,7 @@ impl Region {
 
     /// Takes back all that was lent: lets nobody in any more, waits for those inside, `limit`
     /// jiffies at most for all of them, and undoes the mappings. Neither a signal nor a stop ends
-    /// the wait.
+    /// the wait: keep it short.
     ///
     /// # Errors
     ///
