@@ -201,12 +201,6 @@ impl Lend {
         idle
     }
 
-    fn unmap_within(&self, limit: Jiffies) -> Result {
-        self.idle.wait_timeout(limit)?;
-        self.try_unmap();
-        Ok(())
-    }
-
     /// Has the mapping undone in process context. To be called by the one who made it idle.
     fn unmap_later(this: &Arc<Self>) {
         let lend = Arc::into_raw(this.clone());
@@ -415,8 +409,11 @@ impl<A: Access> Shared<A> {
     ///
     /// As there.
     pub fn revoke(&self, limit: Jiffies) -> Result {
-        self.lease.0.revoke();
-        self.lease.0.unmap_within(limit)
+        let lend = &self.lease.0;
+        lend.revoke();
+        lend.idle.wait_timeout(limit)?;
+        lend.try_unmap();
+        Ok(())
     }
 }
 
