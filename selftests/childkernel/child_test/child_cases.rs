@@ -21,6 +21,7 @@ use harness::{
 mod arena;
 mod mailbox;
 mod regions;
+mod revocation;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -34,6 +35,7 @@ static CASES: &[&[Case]] = &[
     arena::CASES,
     mailbox::CASES,
     regions::CASES,
+    revocation::CASES,
 ];
 
 module! {
