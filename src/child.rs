@@ -77,6 +77,8 @@ mod life;
 pub mod mailbox;
 mod port;
 mod record;
+#[allow(unsafe_code)]
+pub mod region;
 pub(crate) mod report;
 pub mod restart;
 mod run;
@@ -95,6 +97,7 @@ pub use fault::Fault;
 pub use history::Past;
 pub use port::Port;
 pub use record::{End, Identity, MailMeter, Record};
+pub use region::{ReadOnly, ReadWrite, Region, Shared};
 pub use restart::Restart;
 pub use state::State;
 pub use thread::Scheduling;

@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/local_lock.h>
+#include <linux/mm_types.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu-rwsem.h>
@@ -265,6 +266,11 @@ void childkernel_hlist_del(struct hlist_node *node);
 void childkernel_fault_bug(void);
 void childkernel_fault_null(void);
 #endif
+/* child/region.rs */
+void *childkernel_region_map(struct page **pages, unsigned int count,
+			     bool read_only);
+void childkernel_region_unmap(const void *addr);
+bool childkernel_region_ro_is_enforced(void);
 
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);
