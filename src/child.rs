@@ -46,6 +46,7 @@ use kernel::{
 pub mod arena;
 mod builder;
 mod context;
+mod directory;
 #[allow(unsafe_code)]
 pub mod mailbox;
 mod record;
@@ -255,6 +256,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.child.close();
         CHILDREN.remove(&mut Token::outermost(), &self.child);
+        directory::remove(&self.child.record);
     }
 }
 
@@ -333,5 +335,6 @@ fn join_forgotten(owner: usize) -> bool {
         child.close();
         child.closed.wait();
         CHILDREN.remove(&mut token, &child);
+        directory::remove(&child.record);
     }
 }

@@ -65,7 +65,7 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
-    _files: ffi::debugfs::Dir,
+    _files: child::report::Files,
     workload: workload::Workload,
     _live: child::Live,
     #[pin]
@@ -96,7 +96,11 @@ impl kernel::InPlaceModule for ChildKernel {
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _live: child::Live::new(),
             workload: workload::Workload::start(module, &config?)?,
-            _files: child::report::create_files::<Self>(),
+            // From here on nothing fails.
+            _files: child::report::Files::create::<Self>(),
+            _: {
+                workload.begin();
+            },
         })
     }
 }

@@ -4,8 +4,8 @@
 #![deny(unsafe_code)]
 
 use super::{
-    arena, context, record::Record, state, thread, Body, Child, Context, Entry, Handle, CHILDREN,
-    LIVE, NAME_MAX, NEXT_ID, THREADS_MAX,
+    arena, context, directory, record::Record, state, thread, Body, Child, Context, Entry, Handle,
+    CHILDREN, LIVE, NAME_MAX, NEXT_ID, THREADS_MAX,
 };
 use crate::{
     new_completion,
@@ -189,6 +189,7 @@ impl<'a> Builder<'a> {
         let mut token = Token::outermost();
         CHILDREN.add(&mut token, child.clone())?;
         let handle = Handle { child };
+        directory::add(&handle.child.record);
         let (mut body, _token) = handle.child.body.lock(&mut token);
         handle.child.start(&mut body)?;
         drop(body);
