@@ -67,6 +67,7 @@ mod builder;
 pub mod call;
 mod context;
 mod deputy;
+mod directory;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 mod fault;
 #[allow(unsafe_code)]
@@ -161,10 +162,17 @@ impl Child {
             (body.wish(&self.record, period), body.is_buried())
         };
         if buried {
-            CHILDREN.remove(&mut token, self);
-            self.record.watch.kick();
+            self.unlist();
         }
         wish
+    }
+
+    /// Nobody finds it any more.
+    fn unlist(&self) {
+        CHILDREN.remove(&mut Token::outermost(), self);
+        directory::remove(&self.record);
+        // The supervisor may have missed another for it.
+        self.record.watch.kick();
     }
 
     /// Asks the child to end, and waits until it has, or was given up.
@@ -302,8 +310,7 @@ impl<T: Send + 'static> Handle<T> {
 impl<T: Send + 'static> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.child.close(For::Present) {
-            CHILDREN.remove(&mut Token::outermost(), &self.child);
-            self.child.record.watch.kick();
+            self.child.unlist();
         }
     }
 }
@@ -365,6 +372,6 @@ fn join_forgotten(owner: usize) -> bool {
         // if it is being dropped just now, that has to be over.
         child.close(For::All);
         child.closed.wait();
-        CHILDREN.remove(&mut token, &child);
+        child.unlist();
     }
 }
