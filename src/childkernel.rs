@@ -92,8 +92,6 @@ impl kernel::InPlaceModule for ChildKernel {
             hold_ns: *module_parameters::hold_ns.value_ref(),
             think_ns: *module_parameters::think_ns.value_ref(),
             stat_interval: *module_parameters::stat_interval.value_ref(),
-            watchdog_ms: *module_parameters::watchdog_ms.value_ref(),
-            oops_budget: *module_parameters::oops_budget.value_ref(),
         });
 
         let mode = stats::Mode::from_word(ffi::param::stats());
@@ -104,7 +102,10 @@ impl kernel::InPlaceModule for ChildKernel {
             },
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
-            _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
+            _watching: child::Watching::start(
+                *module_parameters::watchdog_ms.value_ref(),
+                *module_parameters::oops_budget.value_ref(),
+            )?,
             workload: workload::Workload::start(module, &config?)?,
             // From here on nothing fails.
             _files: child::report::Files::create::<Self>(),

@@ -60,11 +60,26 @@ pub(crate) fn owns(module: &'static ThisModule, addr: usize) -> bool {
     unsafe { childkernel_owns(module.as_ptr(), addr as c_ulong) }
 }
 
-/// The string parameters, which the kernel crate's `module!` cannot declare.
+/// What the parameters of the module have in common, and those that are strings, which the kernel
+/// crate's `module!` cannot declare.
 ///
 /// They are set before the module's init runs and read-only afterwards.
 pub(crate) mod param {
     use super::*;
+
+    /// Checks a number.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid.
+    pub(crate) fn in_range(name: &str, value: i64, min: i64, max: i64) -> Result<i64> {
+        if (min..=max).contains(&value) {
+            Ok(value)
+        } else {
+            pr_err!("{name}={value}: valid are {min} to {max}\n");
+            Err(EINVAL)
+        }
+    }
 
     macro_rules! string_param {
         ($(#[$doc:meta])* $name:ident, $get:ident) => {
