@@ -8,6 +8,9 @@
 //! | `record` | write an 8-word record under a lock, or copy it | no copy is torn, none goes back |
 //! | `list` | insert into and remove from an RCU list, or look up; two timers look up as well, in hard and soft interrupt context | no lookup sees what is half built, was unlinked before it began, or freed; all that was removed is freed |
 //! | `handshake` | pass a token to and fro through completions, semaphores or flags | it arrives each time, in order, and no wait goes on for ever |
+//! | `pipeline` | pass messages that they own from one to the next, through mailboxes | each comes out once, in order, as all have changed it; none is lost, and each is dropped once |
+//! | `table` | insert into, remove from and look up in a hash table under one lock, or one for each bucket | what is found is whole and what was put there; in the end there is what they say they left |
+//! | `memory` | take pieces of their arenas up to the quota, and give them back | what is in them stays; there is `ENOMEM` at the quota and not before; all is given back |
 //!
 //! A load is a [`Load`]; this file runs it: makes the children, ends them, adds up, and says in one
 //! line how it went. To add one: a file below `workload/`, and its lines in [`kind`].
@@ -38,9 +41,12 @@ mod counter;
 mod handshake;
 mod kind;
 mod list;
+mod memory;
+mod pipeline;
 mod published;
 mod record;
 mod report;
+mod table;
 
 use config::Twin;
 pub(crate) use config::{Config, Numbers};
@@ -275,6 +281,7 @@ impl Session {
         let child = Builder::new(module, &name)
             .workload(kind.label)
             .cpus(cpu)
+            .memory(self.shared.config.memory)
             .spawn(move |ctx| shared.run(index, ctx))?;
         Ok(self.children.push(child, GFP_KERNEL)?)
     }
