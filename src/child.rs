@@ -45,6 +45,8 @@ use kernel::{
 #[allow(unsafe_code)]
 pub mod arena;
 mod builder;
+#[allow(unsafe_code)]
+pub mod call;
 mod context;
 #[allow(unsafe_code)]
 pub mod mailbox;

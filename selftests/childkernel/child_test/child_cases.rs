@@ -19,6 +19,8 @@ use harness::{
 };
 
 mod arena;
+mod calls;
+mod calls_end;
 mod mailbox;
 mod states;
 #[allow(dead_code)] // Shared too.
@@ -27,7 +29,14 @@ mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
+static CASES: &[&[Case]] = &[
+    states::CASES,
+    waiting::CASES,
+    arena::CASES,
+    mailbox::CASES,
+    calls::CASES,
+    calls_end::CASES,
+];
 
 module! {
     type: ChildTest,
