@@ -163,7 +163,7 @@ MODULE_PARM_DESC(cpus, "CPUs the children are bound to in turn, as a list such a
 
 static char *workload = "";
 module_param(workload, charp, 0444);
-MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake, pipeline, table, memory or all (default: none)");
+MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake, pipeline, table, memory, requests or all (default: none)");
 
 static char *primitive = "";
 module_param(primitive, charp, 0444);

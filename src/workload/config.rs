@@ -43,10 +43,12 @@ pub(super) enum Twin {
     Overlap,
     /// `memory`: does not give a piece back now and then.
     Leak,
+    /// `requests`: answers the question before.
+    Swapped,
 }
 
 impl Twin {
-    const ALL: [(Self, &'static str, &'static str); 10] = [
+    const ALL: [(Self, &'static str, &'static str); 11] = [
         (Self::Unlocked, "unlocked", "counter"),
         (Self::NoRetry, "noretry", "record"),
         (Self::Unbuilt, "unbuilt", "list"),
@@ -57,6 +59,7 @@ impl Twin {
         (Self::Relock, "relock", "table"),
         (Self::Overlap, "overlap", "memory"),
         (Self::Leak, "leak", "memory"),
+        (Self::Swapped, "swapped", "requests"),
     ];
 }
 

@@ -3,7 +3,9 @@
 //! The table of all loads, with each primitive that they can use.
 #![deny(unsafe_code)]
 
-use super::{config::Twin, counter, handshake, list, memory, pipeline, record, table, Load};
+use super::{
+    config::Twin, counter, handshake, list, memory, pipeline, record, requests, table, Load,
+};
 use kernel::{fmt, prelude::*, sync::Arc};
 
 /// How the children of a load are divided.
@@ -138,6 +140,7 @@ kinds! {
     "table", "mutex", "table-mutex", Same, WhenAsked, table::mutex;
     "table", "rwlock", "table-rwlock", Same, WhenAsked, table::rwlock;
     "memory", "arena", "memory", Same, Alone, memory::arena;
+    "requests", "call", "requests", Pairs, Alone, requests::call;
 }
 
 impl KindInfo {
