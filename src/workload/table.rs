@@ -423,6 +423,10 @@ impl<L: Holds> Table<L> {
     fn step(&self, worker: &mut Worker<'_, '_>, hand: &mut Hand) -> Result {
         let random = hand.random();
         let n = (random >> 32) % KEYS;
+        if self.twin.is_some() {
+            // Few keys, for its children to meet.
+            return self.use_shared(worker, hand, n % 2);
+        }
         match random % 4 {
             0 | 1 => self.use_own(worker, hand, n),
             2 => self.use_shared(worker, hand, n),
