@@ -36,7 +36,11 @@
 //! forgets a call, but nobody aborts the mailbox for that: its caller waits until it is interrupted
 //! or its limit is over.
 //!
-//! Who answers takes no lock, so its death leaves none taken.
+//! Who answers takes no lock of the mailbox's, so its death leaves none taken.
+//!
+//! A call belongs to the mailbox that it was made through. If it is passed on to another child, the
+//! death of that one is not known here: let who has received it call the other, and pass on the
+//! answer.
 //!
 //! # After an error
 //!
