@@ -36,6 +36,7 @@ use kernel::{
     ThisModule,
 };
 
+mod buckets;
 mod buffered;
 mod config;
 mod counter;

@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    buckets::{bucket_of, mix, Entry, Holds, Shard, BUCKETS},
     kind::{Granularity, Plan},
     Free, Guarded, Load, Twin, Worker,
 };
@@ -20,17 +21,16 @@ use crate::{
     stats::Counted,
     sync::{
         atomic::{Atomic, Relaxed},
-        lock::Lock,
-        lockable::{BackendKind, Lockable},
         new_mutex, new_spinlock, Mutex, RwLock, SpinLock,
     },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
 
-/// How many buckets there are: a power of two.
-const BUCKETS: usize = 64;
 /// How many keys each child has for itself, and all have together: powers of two.
 const KEYS: u64 = 32;
+
+/// How long the twin is without the lock, in the time that widens any race.
+const GAP: usize = 32;
 
 /// The key number `n` of an owner: a child counted from 1, or 0 for all of them.
 fn key(owner: usize, n: u64) -> u64 {
@@ -45,119 +45,6 @@ fn own_key(index: usize, n: u64) -> u64 {
 /// A key that all children use.
 fn shared_key(n: u64) -> u64 {
     key(0, n)
-}
-
-fn bucket_of(key: u64) -> usize {
-    (mix(key) >> 32) as usize % BUCKETS
-}
-
-fn mix(word: u64) -> u64 {
-    let word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word ^ (word >> 29)
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    key: u64,
-    /// Never 0.
-    value: u64,
-    /// Tells the other two in another way.
-    check: u64,
-}
-
-impl Entry {
-    fn new(key: u64, value: u64) -> Self {
-        Self {
-            key,
-            value,
-            check: mix(key) ^ value.rotate_left(17),
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.value != 0 && self.check == Self::new(self.key, self.value).check
-    }
-}
-
-/// A place for each key that may come here.
-type Bucket = KVec<Option<Entry>>;
-
-/// The buckets that one lock is for.
-struct Shard(KVec<Bucket>);
-
-impl Shard {
-    fn bucket(&self, row: usize) -> &[Option<Entry>] {
-        self.0.get(row).map_or(&[], |bucket| bucket)
-    }
-
-    fn bucket_mut(&mut self, row: usize) -> &mut [Option<Entry>] {
-        self.0.get_mut(row).map_or(&mut [], |bucket| bucket)
-    }
-
-    /// The entry of a key, and how often the key is there.
-    fn find(&self, row: usize, key: u64) -> (Option<Entry>, u64) {
-        let entries = self.bucket(row).iter().flatten();
-        let mut found = entries.filter(|entry| entry.key == key);
-        let first = found.next().copied();
-        let more = found.count() as u64;
-        (first, more.wrapping_add(u64::from(first.is_some())))
-    }
-
-    /// Puts an entry where there is none.
-    ///
-    /// # Errors
-    ///
-    /// `ENOSPC` if there is no place left, so that some key must be there twice.
-    fn put(&mut self, row: usize, entry: Entry) -> Result {
-        let mut places = self.bucket_mut(row).iter_mut();
-        let free = places.find(|place| place.is_none()).ok_or(ENOSPC)?;
-        *free = Some(entry);
-        Ok(())
-    }
-
-    fn remove(&mut self, row: usize, key: u64) -> Option<Entry> {
-        let mut places = self.bucket_mut(row).iter_mut();
-        let place = places.find(|place| place.is_some_and(|entry| entry.key == key));
-        place.and_then(Option::take)
-    }
-}
-
-/// A lock that has buckets inside.
-trait Holds: Lockable + Send + Sync {
-    fn shard<'a>(guard: &'a Self::Guard<'_>) -> &'a Shard;
-    fn shard_mut<'a>(guard: &'a mut Self::Guard<'_>) -> &'a mut Shard;
-    /// Looks as one that changes nothing.
-    fn read<R>(counted: &Counted<Self>, look: impl FnOnce(&Shard) -> R) -> R
-    where
-        Self: Sized,
-    {
-        look(Self::shard(&counted.lock()))
-    }
-}
-
-impl<B: BackendKind + Send + Sync> Holds for Lock<Shard, B> {
-    fn shard<'a>(guard: &'a Self::Guard<'_>) -> &'a Shard {
-        guard
-    }
-
-    fn shard_mut<'a>(guard: &'a mut Self::Guard<'_>) -> &'a mut Shard {
-        guard
-    }
-}
-
-/// Those that look up share it, which is not counted.
-impl Holds for RwLock<Shard> {
-    fn shard<'a>(guard: &'a Self::Guard<'_>) -> &'a Shard {
-        guard
-    }
-
-    fn shard_mut<'a>(guard: &'a mut Self::Guard<'_>) -> &'a mut Shard {
-        guard
-    }
-
-    fn read<R>(counted: &Counted<Self>, look: impl FnOnce(&Shard) -> R) -> R {
-        look(&counted.inner().read())
-    }
 }
 
 struct Table<L: Holds> {
@@ -224,11 +111,8 @@ where
     let room = room(plan.children);
     let mut shards: KVec<Pin<KBox<Guarded<L>>>> = KVec::with_capacity(locks, GFP_KERNEL)?;
     for first in 0..locks {
-        let mut buckets = KVec::new();
-        for room in room.iter().skip(first).step_by(locks) {
-            buckets.push(KVec::from_elem(None, *room, GFP_KERNEL)?, GFP_KERNEL)?;
-        }
-        let lock = new(Shard(buckets));
+        let shard = Shard::new(room.iter().copied().skip(first).step_by(locks))?;
+        let lock = new(shard);
         let shard = match shards.first() {
             None => KBox::pin_init(Guarded::new(Counted::new(name, lock)), GFP_KERNEL),
             Some(with) => {
@@ -338,7 +222,9 @@ impl<L: Holds> Table<L> {
             _ => None,
         };
         if seen.is_some() {
-            worker.pace.widen();
+            for _ in 0..GAP {
+                worker.pace.widen();
+            }
         }
         let (mut guard, _) = lock.lock(worker.ctx.token());
         let there = seen.unwrap_or_else(|| L::shard(&guard).find(row, key).1 > 0);
@@ -464,10 +350,7 @@ impl<L: Holds> Table<L> {
         let mut entries = 0usize;
         for lock in &self.shards {
             let (guard, _) = lock.lock_by(free, |counted| counted.inner().acquire());
-            let buckets = L::shard(&guard).0.iter();
-            entries = buckets.fold(entries, |n, bucket| {
-                n.wrapping_add(bucket.iter().flatten().count())
-            });
+            entries = entries.wrapping_add(L::shard(&guard).count());
         }
         entries as u64
     }
