@@ -103,9 +103,7 @@ GOOD=(
 	"workload=handshake children=2 cpus=0"
 	"workload=counter primitive=all cpus=0-$(($(nproc) - 1))"
 	"workload=all primitive=mutex"
-	"workload=all primitive=mailbox,call children=4"
 	"workload=memory memory=4096 children=1"
-	"workload=table granularity=fine children=1"
 	"workload=record seconds=86400 stat_interval=86400"
 )
 begin $((17 + ${#GOOD[@]}))
@@ -131,8 +129,7 @@ try "refused: stat_interval" refused \
 	"$numbers 86400|stat_interval=86401"
 try "refused: memory" refused \
 	"$memory|memory=4095" \
-	"$memory|memory=16777217" \
-	"$(no_number memory 64K)|memory=64K"
+	"$memory|memory=16777217"
 try "refused: granularity" refused \
 	"$granularities|workload=table granularity=medium" \
 	"$granularities|workload=counter granularity=fine" \
@@ -158,7 +155,6 @@ try "refused: primitive" refused \
 	"valid are rculist, rculist_mutex, all, |workload=list primitive=seqlock" \
 	"valid are mailbox, mailbox_guarded, all, |workload=pipeline primitive=mutex" \
 	"valid are spinlock, mutex, rwlock, all, |workload=table primitive=rwsem" \
-	"valid are arena, all, |workload=memory primitive=mailbox" \
 	"valid are call, all, |workload=requests primitive=mailbox" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"
 try "refused: children of a load" refused \

@@ -65,7 +65,7 @@ memory_flat() {
 	check_memory
 }
 
-begin 13
+begin 12
 for primitive in spinlock mutex atomic; do
 	try "counter, $primitive" midway counter/$primitive workload=counter primitive=$primitive
 done
@@ -75,7 +75,6 @@ try "handshake" midway handshake/completion workload=handshake
 try "messages, memory and calls" midway \
 	"pipeline/mailbox pipeline/mailbox_guarded memory/arena requests/call" \
 	workload=all primitive=mailbox,mailbox_guarded,arena,call children=6
-try "table" midway table/rwlock workload=table primitive=rwlock granularity=fine
 try "all, long before they end" before_its_time
 try "all, after they have ended" after_its_end
 try "all, as they end" at_its_end
