@@ -63,6 +63,14 @@ module! {
             default: 0,
             description: "log a line for each load every so many seconds; 0: never (default: 0)",
         },
+        watchdog_ms: i64 {
+            default: 100,
+            description: "how often the supervisor looks at children, 10 to 10000 ms (default: 100)",
+        },
+        oops_budget: i64 {
+            default: 100,
+            description: "oopses of children after which none is started again, 0 to 10000 (default: 100)",
+        },
     },
 }
 
@@ -71,7 +79,7 @@ module! {
 struct ChildKernel {
     _files: ffi::debugfs::Dir,
     workload: workload::Workload,
-    _live: child::Live,
+    _watching: child::Watching,
     #[pin]
     _going: ffi::GoingNotifier,
     _reclaim: sync::rcu::ReclaimQueue,
@@ -89,6 +97,8 @@ impl kernel::InPlaceModule for ChildKernel {
             think_ns: *module_parameters::think_ns.value_ref(),
             memory: *module_parameters::memory.value_ref(),
             stat_interval: *module_parameters::stat_interval.value_ref(),
+            watchdog_ms: *module_parameters::watchdog_ms.value_ref(),
+            oops_budget: *module_parameters::oops_budget.value_ref(),
         });
 
         let mode = stats::Mode::from_word(ffi::param::stats());
@@ -99,7 +109,7 @@ impl kernel::InPlaceModule for ChildKernel {
             },
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
-            _live: child::Live::new(),
+            _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
             workload: workload::Workload::start(module, &config?)?,
             _files: child::report::create_files::<Self>(),
         })

@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/local_lock.h>
+#include <linux/mm_types.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu-rwsem.h>
@@ -235,10 +236,14 @@ u64 childkernel_percpu_sum(const u64 *p);
 struct mutex *childkernel_children_mutex(void);
 /* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
+/* and who watches the children */
+struct mutex *childkernel_watch_mutex(void);
 
 /* child/record.rs */
 void childkernel_trace_child_state(u64 id, u32 generation, const char *name,
 				   const char *from, const char *to, int error);
+void childkernel_uevent(u64 id, u32 generation, const char *name,
+			const char *state, const char *end, int code);
 
 /* child.rs, child/thread.rs */
 bool childkernel_owns(const struct module *owner, unsigned long addr);
@@ -246,9 +251,26 @@ bool childkernel_cpu_online(unsigned int cpu);
 int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
 void childkernel_cond_resched(void);
 
+/* child/thread.rs */
+void childkernel_thread_interrupt(struct task_struct *task);
+bool childkernel_thread_has_exited(struct task_struct *task);
+int childkernel_thread_schedule(struct task_struct *task, u32 policy,
+				u32 priority, s32 nice);
+
 /* child/arena.rs */
 void childkernel_hlist_add_head(struct hlist_node *node, struct hlist_head *head);
 void childkernel_hlist_del(struct hlist_node *node);
+
+#ifdef CONFIG_CHILDKERNEL_FAULTS
+/* child/fault.rs */
+void childkernel_fault_bug(void);
+void childkernel_fault_null(void);
+#endif
+/* child/region.rs */
+void *childkernel_region_map(struct page **pages, unsigned int count,
+			     bool read_only);
+void childkernel_region_unmap(const void *addr);
+bool childkernel_region_ro_is_enforced(void);
 
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);

@@ -96,7 +96,7 @@ pub struct SendError<T> {
 }
 
 impl<T> SendError<T> {
-    fn new(value: T, error: Error) -> Self {
+    pub(super) fn new(value: T, error: Error) -> Self {
         Self { value, error }
     }
 

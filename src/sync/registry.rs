@@ -22,6 +22,7 @@ use kernel::{
 pub(crate) enum RegistryMutex {
     Children,
     Locks,
+    Watch,
 }
 
 impl RegistryMutex {
@@ -31,6 +32,7 @@ impl RegistryMutex {
             match self {
                 Self::Children => crate::ffi::childkernel_children_mutex(),
                 Self::Locks => crate::ffi::childkernel_locks_mutex(),
+                Self::Watch => crate::ffi::childkernel_watch_mutex(),
             }
         }
     }

@@ -86,6 +86,8 @@ pub(crate) struct Numbers {
     pub(crate) think_ns: i64,
     pub(crate) memory: i64,
     pub(crate) stat_interval: i64,
+    pub(crate) watchdog_ms: i64,
+    pub(crate) oops_budget: i64,
 }
 
 /// Parameters that were checked.
@@ -102,6 +104,8 @@ pub(crate) struct Config {
     pub(super) think_ns: u64,
     pub(super) memory: usize,
     pub(super) stat_interval: u32,
+    pub(crate) watchdog_ms: u32,
+    pub(crate) oops_budget: u32,
     pub(super) twin: Option<Twin>,
 }
 
@@ -142,6 +146,8 @@ impl Config {
         let think_ns = in_range("think_ns", n.think_ns, 0, max_ns)?;
         let memory = in_range("memory", n.memory, MEMORY.0, MEMORY.1)?;
         let stat_interval = in_range("stat_interval", n.stat_interval, 0, SECONDS_MAX)?;
+        let watchdog_ms = in_range("watchdog_ms", n.watchdog_ms, 10, 10_000)?;
+        let oops_budget = in_range("oops_budget", n.oops_budget, 0, 10_000)?;
 
         let this = Self {
             workload: param::workload(),
@@ -155,6 +161,8 @@ impl Config {
             think_ns: think_ns as u64,
             memory: memory as usize,
             stat_interval: stat_interval as u32,
+            watchdog_ms: watchdog_ms as u32,
+            oops_budget: oops_budget as u32,
             twin: Self::parse_twin(param::workload(), param::twin())?,
         };
         this.check_words()?;

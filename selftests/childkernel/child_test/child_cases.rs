@@ -22,6 +22,8 @@ mod arena;
 mod calls;
 mod calls_end;
 mod mailbox;
+mod regions;
+mod revocation;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -36,6 +38,8 @@ static CASES: &[&[Case]] = &[
     mailbox::CASES,
     calls::CASES,
     calls_end::CASES,
+    regions::CASES,
+    revocation::CASES,
 ];
 
 module! {
