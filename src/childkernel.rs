@@ -55,6 +55,10 @@ module! {
             default: 0,
             description: "time between critical sections, 0 to 1000000 ns (default: 0)",
         },
+        memory: i64 {
+            default: 65536,
+            description: "bytes that each child may take from its arena, 4096 to 16777216 (default: 65536)",
+        },
         stat_interval: i64 {
             default: 0,
             description: "log a line for each load every so many seconds; 0: never (default: 0)",
@@ -91,6 +95,7 @@ impl kernel::InPlaceModule for ChildKernel {
             writers: *module_parameters::writers.value_ref(),
             hold_ns: *module_parameters::hold_ns.value_ref(),
             think_ns: *module_parameters::think_ns.value_ref(),
+            memory: *module_parameters::memory.value_ref(),
             stat_interval: *module_parameters::stat_interval.value_ref(),
         });
 

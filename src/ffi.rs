@@ -107,6 +107,10 @@ pub(crate) mod param {
         primitive, childkernel_param_primitive
     );
     string_param!(
+        /// How many locks a table has.
+        granularity, childkernel_param_granularity
+    );
+    string_param!(
         /// The mode of the lock statistics.
         stats, childkernel_param_stats
     );

@@ -214,11 +214,15 @@ MODULE_PARM_DESC(cpus, "CPUs the children are bound to in turn, as a list such a
 
 static char *workload = "";
 module_param(workload, charp, 0444);
-MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake or all (default: none)");
+MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake, pipeline, table, memory, requests or all (default: none)");
 
 static char *primitive = "";
 module_param(primitive, charp, 0444);
 MODULE_PARM_DESC(primitive, "what the load uses: one or several with commas, or all; a wrong word gets a list (default: one for each load)");
+
+static char *granularity = "";
+module_param(granularity, charp, 0444);
+MODULE_PARM_DESC(granularity, "locks of the table: coarse, one for all, or fine, one for each bucket (default: coarse)");
 
 static char *stats = "times";
 module_param(stats, charp, 0444);
@@ -239,6 +243,11 @@ const char *childkernel_param_primitive(void)
 	return primitive;
 }
 
+const char *childkernel_param_granularity(void)
+{
+	return granularity;
+}
+
 const char *childkernel_param_stats(void)
 {
 	return stats;
@@ -247,7 +256,7 @@ const char *childkernel_param_stats(void)
 #ifdef CONFIG_CHILDKERNEL_TWINS
 static char *twin = "";
 module_param(twin, charp, 0444);
-MODULE_PARM_DESC(twin, "break a load on purpose: unlocked, noretry, unbuilt, nograce or lost (default: none)");
+MODULE_PARM_DESC(twin, "break a load on purpose; a wrong word gets a list (default: none)");
 
 const char *childkernel_param_twin(void)
 {

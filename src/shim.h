@@ -283,6 +283,7 @@ const char *childkernel_module_name(const struct module *mod);
 const char *childkernel_param_cpus(void);
 const char *childkernel_param_workload(void);
 const char *childkernel_param_primitive(void);
+const char *childkernel_param_granularity(void);
 const char *childkernel_param_stats(void);
 const char *childkernel_param_twin(void);
 
