@@ -203,7 +203,7 @@ pub(crate) fn ndelay(ns: u64) {
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 pub(crate) fn fault_bug() {
     // SAFETY: That the thread dies is what the caller wants.
-    unsafe { childkernel_fault_bug() }
+    unsafe { bindings::BUG() }
 }
 
 /// Writes to where nothing is.

@@ -139,8 +139,10 @@ void childkernel_uevent(u64 id, u32 generation, const char *name,
 {
 #ifdef MODULE
 	char words[6][64];
-	char *env[] = { words[0], words[1], words[2], words[3], words[4], words[5], NULL };
+	char *env[ARRAY_SIZE(words) + 1] = { };
 
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		env[i] = words[i];
 	snprintf(words[0], sizeof(words[0]), "CHILD_ID=%llu", id);
 	snprintf(words[1], sizeof(words[1]), "CHILD_GENERATION=%u", generation);
 	snprintf(words[2], sizeof(words[2]), "CHILD_NAME=%s", name);
@@ -153,12 +155,6 @@ void childkernel_uevent(u64 id, u32 generation, const char *name,
 }
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
-void childkernel_fault_bug(void)
-{
-	/* This is what was asked for. */
-	BUG();
-}
-
 void childkernel_fault_null(void)
 {
 	WRITE_ONCE(*(int *)NULL, 0);

@@ -267,7 +267,6 @@ void childkernel_hlist_del(struct hlist_node *node);
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
 /* child/fault.rs */
-void childkernel_fault_bug(void);
 void childkernel_fault_null(void);
 #endif
 /* child/region.rs */
