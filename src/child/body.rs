@@ -129,6 +129,7 @@ impl Body {
         record.generation.store(number, Relaxed);
         record.outcome.store(End::Returned.to_word(), Relaxed);
         generation.run.publish(token, number);
+        record.silence.store(0, Relaxed);
         record.transition(State::Running);
         generation.wake(record.now());
         self.live = Some(generation);

@@ -19,11 +19,15 @@ use harness::{
 };
 
 mod arena;
+mod calls;
+mod calls_end;
 mod exits;
 mod heartbeat;
 mod mailbox;
 mod ports;
+mod regions;
 mod restarts;
+mod revocation;
 mod states;
 mod supervise;
 #[allow(dead_code)] // Shared too.
@@ -42,6 +46,10 @@ static CASES: &[&[Case]] = &[
     ports::CASES,
     arena::CASES,
     mailbox::CASES,
+    calls::CASES,
+    calls_end::CASES,
+    regions::CASES,
+    revocation::CASES,
 ];
 
 module! {
