@@ -63,11 +63,17 @@ fn spawn_silent(builder: Builder<'_>, go: &Arc<Atomic<bool>>) -> Result<Handle> 
     builder.spawn(move |ctx| {
         ctx.arena().slice(PIECE, 0u8, GFP_KERNEL)?.leak();
         if ctx.generation() == 1 {
+            ctx.add_ops(1);
             be_silent(&go);
             return Ok(());
         }
         stay(ctx)
     })
+}
+
+/// One that is stopped before it had a CPU for the first time would just end.
+fn has_begun(child: &Handle) -> bool {
+    eventually(|| child.record().ops() > 0)
 }
 
 /// Whether so many generations have something in the arena.
@@ -207,6 +213,7 @@ fn heartbeat_while_ending() -> Result {
     let child = Builder::new(&MODULE, c"busy-ending")
         .heartbeat(SHORT)
         .spawn(|ctx| {
+            ctx.add_ops(1);
             stay(ctx)?;
             for _ in 0..30 {
                 fsleep(Delta::from_millis(30));
@@ -214,7 +221,7 @@ fn heartbeat_while_ending() -> Result {
             }
             Ok(())
         })?;
-    a_while();
+    ensure!(has_begun(&child));
     child.stop();
     ensure!(child.record().state() == State::Stopped && child.record().end() == End::Returned);
     Ok(())
@@ -305,6 +312,7 @@ fn heartbeat_stop_when_stuck() -> Result {
 fn heartbeat_restart_when_stuck() -> Result {
     let (go, told) = (flag()?, told()?);
     let child = spawn_silent(silent(c"again", Restart::NEVER, &told), &go)?;
+    ensure!(has_begun(&child));
     // It asks it to stop first, and does not wait for ever.
     let started = child.restart();
     let generation = child.record().generation();
@@ -364,11 +372,13 @@ fn heartbeat_dropped_in_quarantine() -> Result {
     let (theirs, counted) = (go.clone(), Counted(drops.clone()));
     let child = Builder::new(&MODULE, c"dropped")
         .heartbeat(SHORT)
-        .spawn(move |_| {
+        .spawn(move |ctx| {
+            ctx.add_ops(1);
             be_silent(&theirs);
             let _ = &counted;
             Ok(())
         })?;
+    ensure!(has_begun(&child));
     let (identity, record) = (child.record().identity(), child.shared_record());
     // Dropping gives it up.
     drop(child);
@@ -395,10 +405,12 @@ fn is_left() -> Result<bool> {
 /// A case that ends before its child: see `supervisor.sh`, which looks at the module meanwhile.
 fn heartbeat_left_behind() -> Result {
     LET_GO.store(false, Relaxed);
-    let child = Builder::new(&MODULE, LEFT).heartbeat(SHORT).spawn(|_| {
+    let child = Builder::new(&MODULE, LEFT).heartbeat(SHORT).spawn(|ctx| {
+        ctx.add_ops(1);
         be_silent(&LET_GO);
         Ok(())
     })?;
+    ensure!(has_begun(&child));
     drop(child);
     ensure!(is_left()?);
     Ok(())
@@ -417,10 +429,12 @@ fn heartbeat_forgotten() -> Result {
     let child = Builder::new(&MODULE, c"forgotten")
         .heartbeat(SHORT)
         .spawn(|ctx| {
+            ctx.add_ops(1);
             stay(ctx)?;
             fsleep(Delta::from_millis(1500));
             Ok(())
         })?;
+    ensure!(has_begun(&child));
     core::mem::forget(child);
     Ok(())
 }
