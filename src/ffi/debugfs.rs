@@ -10,6 +10,11 @@
 use core::ptr;
 use kernel::{bindings, fmt, prelude::*, seq_file::SeqFile, seq_print, ModuleMetadata};
 
+#[allow(dead_code, reason = "for the file control")]
+mod command;
+#[allow(unused_imports, reason = "for the file control")]
+pub(crate) use command::Command;
+
 /// What a file shows.
 ///
 /// The text is made when it is read from the start, and kept while reading goes on from there: who
@@ -47,15 +52,36 @@ impl Dir {
     /// Creates a file, readable by root, that shows `S` and whose open handles keep module `M`.
     pub(crate) fn file<M: ModuleMetadata, S: Show>(&self, name: &CStr) {
         let table: &'static bindings::file_operations = &Operations::<M, S>::TABLE;
-        // SAFETY: `name` is NUL-terminated, `dentry` is by the type invariant what debugfs
-        // accepts, and the operations are a constant of this module, which they keep.
+        // SAFETY: The operations use no data.
+        unsafe { self.create(name, 0o400, ptr::null_mut(), ptr::null(), table) };
+    }
+
+    /// Creates a file.
+    ///
+    /// # Safety
+    ///
+    /// The operations of `table` must be for files with such `data` and `aux`, which must be valid
+    /// until the file has been removed, and `table` must name the module that has them as its
+    /// owner.
+    unsafe fn create(
+        &self,
+        name: &CStr,
+        mode: bindings::umode_t,
+        data: *mut c_void,
+        aux: *const c_void,
+        table: &'static bindings::file_operations,
+    ) {
+        // Removing it waits for operations that run, and then lets an open handle do no more than
+        // be closed: what is called here is the full proxy.
+        // SAFETY: `name` is NUL-terminated, and `dentry` is by the type invariant what debugfs
+        // accepts. The rest by the safety requirements.
         unsafe {
             bindings::debugfs_create_file_full(
                 name.as_char_ptr(),
-                0o400,
+                mode,
                 self.dentry,
-                ptr::null_mut(),
-                ptr::null(),
+                data,
+                aux,
                 table,
             )
         };
