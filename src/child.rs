@@ -46,6 +46,7 @@ use kernel::{
 pub mod arena;
 mod builder;
 mod context;
+pub mod entry;
 #[allow(unsafe_code)]
 pub mod mailbox;
 mod record;
@@ -62,6 +63,12 @@ pub use state::State;
 
 /// The longest name of a child.
 pub const NAME_MAX: usize = 31;
+
+/// Whether this can be the name of a child, or of an entry point.
+fn is_name(name: &[u8]) -> bool {
+    let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
+    !name.is_empty() && name.len() <= NAME_MAX && name.iter().all(valid)
+}
 
 /// The most threads that a child may have.
 pub const THREADS_MAX: usize = 1024;
@@ -307,6 +314,8 @@ impl Drop for Live {
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
+    // First, or there would be more children.
+    entry::owner_goes(owner);
     // A child may leave something to reclaim, and a destructor may forget a child.
     while join_forgotten(owner) || rcu::flush_module(module) {}
 }

@@ -6,7 +6,7 @@
 //! This crate is a module and a library. Other modules link to it and use [`sync`], [`stats`] and
 //! [`child`]; the module itself runs the loads of `workload` when its parameters say so.
 //!
-//! Knowledge goes one way: workload, child, stats, sync, ffi. None knows of one before it.
+//! Knowledge goes one way: control, workload, child, stats, sync, ffi. None knows of one before it.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod child;
+mod control;
 mod ffi;
 pub mod stats;
 pub mod sync;
@@ -66,6 +67,7 @@ module! {
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
     _files: ffi::debugfs::Dir,
+    _control: control::Control,
     workload: workload::Workload,
     _live: child::Live,
     #[pin]
@@ -96,7 +98,12 @@ impl kernel::InPlaceModule for ChildKernel {
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _live: child::Live::new(),
             workload: workload::Workload::start(module, &config?)?,
-            _files: child::report::create_files::<Self>(),
+            _control: control::Control::new(),
+            _files: {
+                let files = child::report::create_files::<Self>();
+                control::Control::create_file::<Self>(&files);
+                files
+            },
         })
     }
 }

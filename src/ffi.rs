@@ -60,6 +60,24 @@ pub(crate) fn owns(module: &'static ThisModule, addr: usize) -> bool {
     unsafe { childkernel_owns(module.as_ptr(), addr as c_ulong) }
 }
 
+/// A reference on a module: it does not begin to go as long as this lives.
+pub(crate) struct Stays(&'static ThisModule);
+
+impl Stays {
+    /// `None` if it is going.
+    pub(crate) fn new(module: &'static ThisModule) -> Option<Self> {
+        // SAFETY: It is a module that is there, or null for code that is built in.
+        unsafe { bindings::try_module_get(module.as_ptr()) }.then_some(Self(module))
+    }
+}
+
+impl Drop for Stays {
+    fn drop(&mut self) {
+        // SAFETY: The reference was taken by `new`.
+        unsafe { bindings::module_put(self.0.as_ptr()) };
+    }
+}
+
 /// The string parameters, which the kernel crate's `module!` cannot declare.
 ///
 /// They are set before the module's init runs and read-only afterwards.

@@ -233,6 +233,9 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
+/* of those that the control file has spawned, and of entry points */
+struct mutex *childkernel_controlled_mutex(void);
+struct mutex *childkernel_entries_mutex(void);
 /* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
 

@@ -11,7 +11,7 @@
 
 use core::fmt;
 
-/// The longest line, without the newline at its end.
+/// The longest line. The newline at its end does not belong to it.
 pub(crate) const LINE_MAX: usize = 512;
 
 /// The longest name of a child or of an entry point.
@@ -27,7 +27,7 @@ pub(crate) const DEPTH_MAX: u32 = 1 << 16;
 pub(crate) const MS_MAX: u32 = 86_400_000;
 
 /// The most restarts in a window.
-pub(crate) const LIMIT_MAX: u32 = 1_000_000;
+pub(crate) const LIMIT_MAX: u32 = 64;
 
 /// The highest real-time priority.
 pub(crate) const PRIO_MAX: u32 = 99;
@@ -129,7 +129,7 @@ pub(crate) enum Refused<'a> {
     Length(usize),
     /// It has such a byte, at this place from 0.
     Byte(u8, usize),
-    /// A newline is not its end.
+    /// There is a newline in it.
     Lines,
     /// This word of it is wrong.
     Word(&'a str, Why),
@@ -251,7 +251,7 @@ const KEYS: &[&str] = &[
     "depth=",
 ];
 
-/// Understands a line. `faults` says whether this build can have children do something wrong.
+/// Understands a line, without the newline at its end. `faults` says whether this build can have children do something wrong.
 pub(crate) fn parse(line: &[u8], faults: bool) -> Parsed<'_, Command<'_>> {
     let line = text(line)?;
     let mut rest = line;
@@ -288,9 +288,8 @@ pub(crate) fn parse(line: &[u8], faults: bool) -> Parsed<'_, Command<'_>> {
     }
 }
 
-/// The line without its newline, if there is nothing in it that does not belong there.
+/// The line as text, if there is nothing in it that does not belong there.
 fn text(line: &[u8]) -> Parsed<'_, &str> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
     if line.is_empty() || line.len() > LINE_MAX {
         return Err(Refused::Length(line.len()));
     }

@@ -10,9 +10,7 @@
 use core::ptr;
 use kernel::{bindings, fmt, prelude::*, seq_file::SeqFile, seq_print, ModuleMetadata};
 
-#[allow(dead_code, reason = "for the file control")]
 mod command;
-#[allow(unused_imports, reason = "for the file control")]
 pub(crate) use command::Command;
 
 /// What a file shows.
