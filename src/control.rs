@@ -197,7 +197,10 @@ fn find(id: u64) -> Result<Arc<Owned>> {
 fn restart(id: u64) -> Result {
     let owned = find(id)?;
     owned.child.restart().inspect_err(|error| {
-        pr_err!("{id} ({}): does not start: {error:?}\n", owned.record().name());
+        pr_err!(
+            "{id} ({}): does not start: {error:?}\n",
+            owned.record().name()
+        );
     })
 }
 

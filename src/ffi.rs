@@ -67,7 +67,9 @@ impl Stays {
     /// `None` if it is going.
     pub(crate) fn new(module: &'static ThisModule) -> Option<Self> {
         // SAFETY: It is a module that is there, or null for code that is built in.
-        unsafe { bindings::try_module_get(module.as_ptr()) }.then_some(Self(module))
+        let got = unsafe { bindings::try_module_get(module.as_ptr()) };
+        // Made only if it was taken, as dropping it gives it back.
+        got.then(|| Self(module))
     }
 }
 

@@ -43,7 +43,7 @@ mod published;
 mod record;
 mod report;
 
-pub(crate) use alone::{Alone, AtWork};
+pub(crate) use alone::Alone;
 use config::Twin;
 pub(crate) use config::{Config, Numbers};
 use kind::{Kind, Plan};
