@@ -477,7 +477,7 @@ def broken(r, line):
         some = bytes([r.choice((0, 9, 10, 13, 27, 127, 128, 255, *b" =0-x", r.randrange(256)))])
         return line[:at] + some + line[at + r.randint(0, 1):]
 
-    return r.choice((words, words, byte, lambda: line + b"\n" + line, lambda: line * 40))()
+    return r.choice((words, words, byte, lambda: line + b"\n" + line, lambda: (line * 40)[:4000]))()
 
 
 # --- tests ----------------------------------------------------------------------
@@ -719,6 +719,7 @@ def do_parallel(control):
             got = control.write(f"{('stop', 'restart')[n % 2]} {common}")
             ensure(got == 0, f"common: {code(got)}")
     in_processes([lambda name=name: own(name) for name in ("p0", "p1", "p2", "p3")] + [shared] * 3)
+    control.log.look()
     control.must(f"stop {common}")
     kid = control.kids[common]
     kid.stopped = True

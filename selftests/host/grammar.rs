@@ -3,7 +3,7 @@
 //! The grammar of the file `control`, in user space: what each line is, what is refused and why,
 //! and many lines that nobody would write.
 //!
-//!     rustc --test --edition 2021 selftests/host/grammar.rs
+//! `make check` runs it; by hand: `rustc --test --edition 2021 selftests/host/grammar.rs`.
 
 #[allow(dead_code)]
 #[path = "../../src/control/grammar.rs"]
