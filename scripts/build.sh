@@ -4,9 +4,10 @@
 # Builds a module in the lab, for a lane's kernel, and checks that every symbol
 # it needs is there.
 #
-#   build.sh [--lane LANE] module|test|clippy
+#   build.sh [--lane LANE] module|test|demo|clippy
 #                   this tree, into build/LANE/VARIANT (test: with the broken
-#                   twins; clippy: everything, linted, from scratch)
+#                   twins and fault injection; demo: with fault injection;
+#                   clippy: everything, linted, from scratch)
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
 #                   may link against that variant, which was built before
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
 	--dir) dir=$2; shift 2 ;;
-	module | test | clippy) variant=$1; shift ;;
+	module | test | demo | clippy) variant=$1; shift ;;
 	--) shift; break ;;
 	*) die "unknown argument '$1': see the first lines of this script" ;;
 	esac
@@ -36,9 +37,10 @@ if [ -z "$dir" ]; then
 	src=$CK_TOP out=$library name=childkernel
 	[ -e "$src/Kbuild" ] || die "no Kbuild in $src: is the checkout complete?"
 	case $variant in
-	test) args+=(TWINS=1) ;;
+	test) args+=(TWINS=1 FAULTS=1) ;;
+	demo) args+=(FAULTS=1) ;;
 	# Lints show only where something is compiled.
-	clippy) args+=(TWINS=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
+	clippy) args+=(TWINS=1 FAULTS=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
 	esac
 else
 	src=$(readlink -e "$dir") || die "no directory $dir: give the module's source directory"

@@ -15,6 +15,18 @@
 //! A child that its owner forgot is joined inside a module notifier, so a child neither registers
 //! nor unregisters one, nor loads a module.
 //!
+//! # What becomes of it
+//!
+//! Each start is a generation, with an arena, a mailbox and, by [`Builder::spawn_with`], locks of
+//! its own. A supervisor looks at all children: it sees a thread that has died of an oops, or gives
+//! no sign of life, tells the owner ([`Builder::on_exit`]) and user space (a uevent), and starts the
+//! next generation as [`Restart`] says. What does not end is given up: it stays in quarantine, with
+//! its memory and the module that owns it. [`State`] has the whole picture.
+//!
+//! A thread that dies runs no destructors: what was on its stack is lost, what it had locked stays
+//! locked. What is in its arena is freed; what its generation owned otherwise is dropped by the
+//! first thread of the next one, before it begins, or by who stops the child.
+//!
 //! # Whose code runs
 //!
 //! The entry function lives in the owner's text. Dropping the [`Handle`] stops and joins the child.
@@ -24,12 +36,12 @@
 //! # Context and locking
 //!
 //! Everything here is for process context and may sleep. The order of its locks is that of their
-//! [levels](crate::sync::order::levels): the threads of one child ([`Handle::stop`],
-//! [`Handle::restart`]), then the list of all children.
+//! [levels](crate::sync::order::levels): the generations of one child, then its mailbox's address,
+//! then the list of all children.
 #![deny(unsafe_code)]
 
 use crate::sync::{
-    atomic::{Atomic, Full, Relaxed, Release},
+    atomic::Atomic,
     order::{levels, Ordered, Token},
     rcu,
     registry::{Registry, RegistryMutex},
@@ -38,28 +50,52 @@ use crate::sync::{
 use kernel::{
     bindings,
     prelude::*,
-    str::CString,
-    sync::{Arc, Mutex}, //
+    sync::{Arc, Mutex},
+    time::{msecs_to_jiffies, Jiffies, Msecs},
 };
 
 #[allow(unsafe_code)]
 pub mod arena;
+mod body;
 mod builder;
 mod context;
+mod deputy;
 pub mod entry;
+#[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+mod fault;
+#[allow(unsafe_code)]
+mod generation;
+mod history;
+mod life;
 #[allow(unsafe_code)]
 pub mod mailbox;
+mod port;
 mod record;
 pub(crate) mod report;
+pub mod restart;
+mod run;
 mod state;
 #[allow(unsafe_code)]
 mod thread;
+mod watch;
 
 pub use arena::{Arena, ArenaBox};
 pub use builder::Builder;
-pub use context::Context;
-pub use record::{End, Identity, Record};
+pub use context::{Context, Nothing};
+pub use deputy::Exit;
+#[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+pub use fault::Fault;
+pub use history::Past;
+pub use port::Port;
+pub use record::{End, Identity, MailMeter, Record};
+pub use restart::Restart;
 pub use state::State;
+pub use thread::Scheduling;
+pub(crate) use watch::Watching;
+pub use watch::QUARANTINE_MAX;
+
+use body::Body;
+use run::Post;
 
 /// The longest name of a child.
 pub const NAME_MAX: usize = 31;
@@ -73,20 +109,11 @@ fn is_name(name: &[u8]) -> bool {
 /// The most threads that a child may have.
 pub const THREADS_MAX: usize = 1024;
 
+/// How long an owner that waits for a child leaves it alone, at most.
+const STEP_MS: Msecs = 100;
+
 static CHILDREN: Registry<levels::Children, Child> = Registry::new(RegistryMutex::Children);
-static LIVE: Atomic<bool> = Atomic::new(false);
 static NEXT_ID: Atomic<u64> = Atomic::new(1);
-
-/// What a child runs: called once in each of its threads.
-trait Entry: Send + Sync {
-    fn call(&self, ctx: &mut Context<'_>) -> Result;
-}
-
-impl<F: Fn(&mut Context<'_>) -> Result + Send + Sync> Entry for F {
-    fn call(&self, ctx: &mut Context<'_>) -> Result {
-        self(ctx)
-    }
-}
 
 /// A child, with what belongs to its owner.
 #[pin_data]
@@ -95,152 +122,152 @@ struct Child {
     /// The address of the owner's `struct module`, only to be compared.
     owner: usize,
     #[pin]
-    body: Ordered<levels::Child, Mutex<Body>>,
+    body: Ordered<levels::Child, Mutex<KBox<Body>>>,
     /// Completed when the last piece of the owner's code has been dropped.
     #[pin]
     closed: Completion,
 }
 
-/// What of a child is the owner's code, or runs it.
-struct Body {
-    /// `None` once the owner goes: from then on nothing of it is run, nor dropped, any more.
-    entry: Option<Arc<dyn Entry>>,
-    threads: KVec<thread::Thread<Part>>,
-}
-
-/// What one thread of a child runs.
-struct Part {
-    record: Arc<Record>,
-    entry: Arc<dyn Entry>,
-    /// That of its generation.
-    arena: Arc<Arena>,
-    index: usize,
-}
-
-impl thread::Body for Part {
-    fn run(&self) {
-        let record = &*self.record;
-        if let Some(slot) = record.slots.get(self.index) {
-            let mut ctx = Context::new(record, slot, &self.arena, self.index);
-            if let Err(error) = self.entry.call(&mut ctx) {
-                // The first error is the child's.
-                let _ = record.end.cmpxchg(0, error.to_errno(), Relaxed);
-            }
-        }
-        if record.alive.fetch_sub(1, Full) == 1 {
-            // A wait that a stop has ended is what a stop is for.
-            let asked =
-                |error: &Error| record.state.is_stopping() && [EINTR, ERESTARTSYS].contains(error);
-            if let Some(error) = record.error().filter(|error| !asked(error)) {
-                pr_warn!("child {} ({}) ended: {error:?}\n", record.id, record.name());
-            }
-            record.transition(State::Stopped);
-        }
-    }
+/// Whom a wait is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// The present generation, which may be given up.
+    Present,
+    /// All that runs.
+    All,
 }
 
 impl Child {
-    /// Makes the threads of a new generation and lets them run.
-    fn start(&self, body: &mut Body) -> Result {
-        let record = &*self.record;
-        let made = self.make_threads(body);
-        if made.is_err() {
-            // Those that were made have not run, and do not: dropping joins them.
-            body.threads.clear();
-            record.transition(State::Stopped);
-            return made;
-        }
-        record.end.store(0, Relaxed);
-        record
-            .alive
-            .store(u32::try_from(body.threads.len()).unwrap_or(0), Relaxed);
-        record.generation.fetch_add(1, Relaxed);
-        record.transition(State::Running);
-        for thread in body.threads.iter() {
-            thread.wake();
-        }
-        Ok(())
-    }
-
-    fn make_threads(&self, body: &mut Body) -> Result {
-        let record = &*self.record;
-        let entry = body.entry.as_ref().ok_or(ESRCH)?;
-        let arena = Arc::pin_init(Arena::metered(record.memory.clone()), GFP_KERNEL)?;
-        let count = record.slots.len();
-        body.threads.reserve(count, GFP_KERNEL)?;
-        for index in 0..count {
-            let cpu = match record.cpus.len() {
-                0 => None,
-                n => record.cpus.get(index % n).copied(),
-            };
-            let name = if count == 1 {
-                CString::try_from_fmt(fmt!("{}", record.name()))?
-            } else {
-                CString::try_from_fmt(fmt!("{}/{index}", record.name()))?
-            };
-            let part = Arc::new(
-                Part {
-                    record: self.record.clone(),
-                    entry: entry.clone(),
-                    arena: arena.clone(),
-                    index,
-                },
-                GFP_KERNEL,
-            )?;
-            let thread = thread::Thread::create(&name, cpu, record.nice, part)?;
-            body.threads.push(thread, GFP_KERNEL)?;
-        }
-        Ok(())
-    }
-
-    /// Asks the child to stop and joins its threads.
-    fn join(&self, body: &mut Body) {
-        self.record.transition(State::Stopping);
-        // So that those that only sleep look at the state before it is their turn.
-        for thread in body.threads.iter() {
-            thread.wake();
-        }
-        // Each waits for its thread.
-        body.threads.clear();
-        self.record.transition(State::Stopped);
-    }
-
-    /// Joins the child and lets go of all that is its owner's: it does not run again.
-    fn close(&self) {
+    /// The first generation.
+    fn begin(&self) -> Result {
         let mut token = Token::outermost();
-        let (mut body, _token) = self.body.lock(&mut token);
-        self.join(&mut body);
-        let entry = body.entry.take();
+        let (mut body, mut token) = self.body.lock(&mut token);
+        body.start(&self.record, &mut token)
+    }
+
+    /// A step by the supervisor, who waits for nobody. Says when to look again, at the latest.
+    fn attend_if_free(&self, period: Jiffies) -> Option<Jiffies> {
+        let mut token = Token::outermost();
+        let (wish, buried) = {
+            let (body, mut token) = self.body.lock_by(&mut token, |body| body.try_lock());
+            let Some(mut body) = body else {
+                return Some(period);
+            };
+            body.attend(&self.record, &mut token, false);
+            (body.wish(&self.record, period), body.is_buried())
+        };
+        if buried {
+            CHILDREN.remove(&mut token, self);
+            self.record.watch.kick();
+        }
+        wish
+    }
+
+    /// Asks the child to end, and waits until it has, or was given up.
+    fn stop(&self, whom: For) {
+        let mut outer = Token::outermost();
+        loop {
+            let (mut body, mut token) = self.body.lock(&mut outer);
+            body.ask(&self.record);
+            body.attend(&self.record, &mut token, true);
+            let Some(life) = body.awaited(whom == For::All) else {
+                let remains = body.take_remains();
+                drop(body);
+                drop(remains);
+                return;
+            };
+            if whom == For::All && body.has_given_up() {
+                body.remind(&self.record);
+            }
+            drop(body);
+            // Ended early when the last thread has returned; one that dies is seen next time.
+            let _ = life.over.wait_timeout(msecs_to_jiffies(STEP_MS));
+        }
+    }
+
+    fn restart(&self) -> Result {
+        let mut outer = Token::outermost();
+        loop {
+            self.stop(For::Present);
+            let (mut body, mut token) = self.body.lock(&mut outer);
+            if body.awaited(false).is_some() {
+                // Somebody else was faster.
+                continue;
+            }
+            if body.has_given_up() && !self.record.watch.has_room() {
+                return Err(EBUSY);
+            }
+            body.want();
+            self.record.transition(State::Spawning);
+            let started = body.start(&self.record, &mut token);
+            if started.is_err() {
+                self.record.ended.complete_all();
+            }
+            return started;
+        }
+    }
+
+    /// Joins the child and lets go of all that is its owner's: it does not run again. Says whether
+    /// it is all over; if not, the owner is held until it is.
+    fn close(&self, whom: For) -> bool {
+        let mut outer = Token::outermost();
+        let (leftovers, over) = loop {
+            self.stop(whom);
+            let (mut body, _token) = self.body.lock(&mut outer);
+            let pin = body.has_given_up().then(|| body.new_pin());
+            match pin {
+                None => break (body.close(&self.record, None), true),
+                Some(Some(pin)) if whom == For::Present => {
+                    break (body.close(&self.record, Some(pin)), false);
+                }
+                // The owner can not be held any more.
+                _ => {
+                    body.remind(&self.record);
+                    let life = body.awaited(true);
+                    drop(body);
+                    if let Some(life) = life {
+                        let _ = life.over.wait_timeout(msecs_to_jiffies(STEP_MS));
+                    }
+                }
+            }
+        };
+        let first = leftovers.are_first();
         // It may own handles of other children, which are joined when it is dropped.
-        drop(body);
-        if entry.is_some() {
-            drop(entry);
+        drop(leftovers);
+        if first {
             self.closed.complete_all();
         }
+        over
     }
 }
 
 /// Owns a child kernel. Dropping it stops the child, joins it, and takes it off the list.
 ///
+/// A child that does not end is given up, if its owner can still be held: it stays on the list, in
+/// quarantine, and so does the module. If that is going already, dropping waits, and the log says
+/// again and again for whom.
+///
 /// Not to be used, nor dropped, by a thread of that same child: it would wait for itself.
-pub struct Handle {
+pub struct Handle<T: Send + 'static = Nothing> {
     child: Arc<Child>,
+    post: Arc<Post<T>>,
 }
 
-impl Handle {
+impl<T: Send + 'static> Handle<T> {
     /// What is known of the child.
     pub fn record(&self) -> &Record {
         &self.child.record
     }
 
-    /// Asks the child to stop, and waits until all its threads have ended. Its record stays.
-    ///
-    /// All threads then see [`Context::should_stop`], but their waits are ended one after the
-    /// other: a thread must not wait, on its way out, for another of the same child without limit.
+    /// The same, to be kept.
+    pub fn shared_record(&self) -> Arc<Record> {
+        self.child.record.clone()
+    }
+
+    /// Asks the child to stop, and waits until all its threads have ended, or until it was given
+    /// up because they do not. Its record stays, and says which. It is not started again by itself.
     pub fn stop(&self) {
-        let mut token = Token::outermost();
-        let (mut body, _token) = self.child.body.lock(&mut token);
-        self.child.join(&mut body);
+        self.child.stop(For::Present);
     }
 
     /// Stops the child if it still runs, and starts its next generation.
@@ -248,20 +275,32 @@ impl Handle {
     /// # Errors
     ///
     /// As [`Builder::spawn`], or `ESRCH` if the module that owns it has gone; the child is then
-    /// stopped.
+    /// stopped. `EBUSY` if it does not end, and [so many](QUARANTINE_MAX) are in quarantine already
+    /// that it can not be replaced.
     pub fn restart(&self) -> Result {
-        let mut token = Token::outermost();
-        let (mut body, _token) = self.child.body.lock(&mut token);
-        self.child.join(&mut body);
-        self.child.record.transition(State::Spawning);
-        self.child.start(&mut body)
+        self.child.restart()
+    }
+
+    /// The way to the mailbox of the present generation.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the child has no mailbox, `EPIPE` if no generation runs that would take messages.
+    pub fn port(&self) -> Result<Port<T>> {
+        let (generation, sender) = self.post.current().ok_or(EBADF)?;
+        if sender.is_closed() {
+            return Err(EPIPE);
+        }
+        Ok(Port::new(self.shared_record(), generation, sender))
     }
 }
 
-impl Drop for Handle {
+impl<T: Send + 'static> Drop for Handle<T> {
     fn drop(&mut self) {
-        self.child.close();
-        CHILDREN.remove(&mut Token::outermost(), &self.child);
+        if self.child.close(For::Present) {
+            CHILDREN.remove(&mut Token::outermost(), &self.child);
+            self.child.record.watch.kick();
+        }
     }
 }
 
@@ -289,23 +328,6 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
         return Err(ESTALE);
     }
     Ok(record)
-}
-
-/// Children can be spawned as long as this lives.
-pub(crate) struct Live(());
-
-impl Live {
-    /// To be made when everything that children need is there.
-    pub(crate) fn new() -> Self {
-        LIVE.store(true, Release);
-        Self(())
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        LIVE.store(false, Release);
-    }
 }
 
 /// Joins all children of a module that goes, and waits for what it gave to deferred reclaim.
@@ -339,7 +361,7 @@ fn join_forgotten(owner: usize) -> bool {
         );
         // A handle that somebody else has may outlive this. It finds nothing of the owner's; and
         // if it is being dropped just now, that has to be over.
-        child.close();
+        child.close(For::All);
         child.closed.wait();
         CHILDREN.remove(&mut token, &child);
     }

@@ -60,6 +60,14 @@ module! {
             default: 0,
             description: "log a line for each load every so many seconds; 0: never (default: 0)",
         },
+        watchdog_ms: i64 {
+            default: 100,
+            description: "how often the supervisor looks at children, 10 to 10000 ms (default: 100)",
+        },
+        oops_budget: i64 {
+            default: 100,
+            description: "oopses of children after which none is started again, 0 to 10000 (default: 100)",
+        },
     },
 }
 
@@ -69,7 +77,7 @@ struct ChildKernel {
     _files: ffi::debugfs::Dir,
     _control: control::Control,
     workload: workload::Workload,
-    _live: child::Live,
+    _watching: child::Watching,
     #[pin]
     _going: ffi::GoingNotifier,
     _reclaim: sync::rcu::ReclaimQueue,
@@ -86,6 +94,8 @@ impl kernel::InPlaceModule for ChildKernel {
             hold_ns: *module_parameters::hold_ns.value_ref(),
             think_ns: *module_parameters::think_ns.value_ref(),
             stat_interval: *module_parameters::stat_interval.value_ref(),
+            watchdog_ms: *module_parameters::watchdog_ms.value_ref(),
+            oops_budget: *module_parameters::oops_budget.value_ref(),
         });
 
         let mode = stats::Mode::from_word(ffi::param::stats());
@@ -96,7 +106,7 @@ impl kernel::InPlaceModule for ChildKernel {
             },
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
-            _live: child::Live::new(),
+            _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
             workload: workload::Workload::start(module, &config?)?,
             _control: control::Control::new(),
             _files: {

@@ -23,7 +23,7 @@
 #![deny(unsafe_code)]
 
 use crate::{
-    child::{self, entry, entry::Spawned, Builder, Record},
+    child::{self, entry, entry::Spawned, restart::Policy, Builder, Record, Restart, Scheduling},
     ffi::debugfs::{Command as CommandFile, Dir},
     new_completion, stats,
     sync::{
@@ -41,12 +41,17 @@ mod grammar;
 
 use grammar::{Command, Refused, Spawn, What};
 
+/// The window of a limit, and the longest back-off, if they are not said.
+const WINDOW_MS: u32 = 60_000;
+const BACKOFF_MAX_MS: u32 = 10_000;
+
 /// The most children of this file at once.
 const CHILDREN_MAX: usize = 1024;
 
 // What the grammar says is what the library says.
 const _: () = assert!(grammar::NAME_MAX == child::NAME_MAX);
 const _: () = assert!(grammar::THREADS_MAX as usize == child::THREADS_MAX);
+const _: () = assert!(grammar::LIMIT_MAX == child::restart::LIMIT_MAX);
 const _: () = assert!(grammar::DEPTH_MAX as usize == child::mailbox::DEPTH_MAX);
 
 static CHILDREN: Registry<levels::Controlled, Owned> = Registry::new(RegistryMutex::Controlled);
@@ -151,14 +156,8 @@ fn execute(module: &'static ThisModule, command: Command<'_>) -> Result {
         }
         Command::Restart(id) => restart(id),
         Command::Remove(id) => remove(id),
-        Command::Crash(id, _) => {
-            record(id)?;
-            Err(EOPNOTSUPP)
-        }
-        Command::Send(id, _) => {
-            find(id)?;
-            Err(EOPNOTSUPP)
-        }
+        Command::Crash(id, fault) => crash(id, fault),
+        Command::Send(id, text) => send(id, text),
         Command::ResetStats => Ok(()),
         Command::Stats(stats) => {
             stats::set_mode(match stats {
@@ -191,6 +190,50 @@ fn find(id: u64) -> Result<Arc<Owned>> {
         let (name, owner) = (record.name(), record.owner());
         pr_err!("{id} ({name}): a child of {owner}; valid are those that were spawned here\n");
         EPERM
+    })
+}
+
+/// The grammar knows it only in builds that can.
+#[cfg(not(CONFIG_CHILDKERNEL_FAULTS))]
+fn crash(_: u64, _: grammar::Fault) -> Result {
+    Err(EINVAL)
+}
+
+#[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+fn crash(id: u64, fault: grammar::Fault) -> Result {
+    use child::{Fault, State};
+
+    let record = record(id)?;
+    let fault = match fault {
+        grammar::Fault::Error => Fault::Error,
+        grammar::Fault::Panic => Fault::Panic,
+        grammar::Fault::Bug => Fault::Bug,
+        grammar::Fault::Null => Fault::Null,
+        grammar::Fault::Spin => Fault::Spin,
+        grammar::Fault::Leak => Fault::Leak,
+        grammar::Fault::None => Fault::None,
+    };
+    // It would be kept for a generation that nobody meant.
+    let alive = [State::Running, State::Stuck, State::Stopping].contains(&record.state());
+    if !alive && fault != Fault::None {
+        let (name, state) = (record.name(), record.state().name());
+        pr_err!("{id} ({name}): is {state}; valid are children that run\n");
+        return Err(EPIPE);
+    }
+    record.inject(fault);
+    Ok(())
+}
+
+fn send(id: u64, text: &str) -> Result {
+    let owned = find(id)?;
+    owned.child.send(text).inspect_err(|error| {
+        let name = owned.record().name();
+        match *error {
+            EOPNOTSUPP => pr_err!("{id} ({name}): takes no text; valid are entry points that do\n"),
+            EAGAIN => pr_err!("{id} ({name}): its mailbox is full\n"),
+            EPIPE => pr_err!("{id} ({name}): has ended; valid are children that run\n"),
+            _ => pr_err!("{id} ({name}): {error:?}\n"),
+        }
     })
 }
 
@@ -247,11 +290,20 @@ fn make(module: &'static ThisModule, what: &Spawn<'_>) -> Result<Spawned> {
     let name = CString::try_from_fmt(fmt!("{}", what.name))?;
     let cpus = what.cpus.map_or(Ok(KVec::new()), Config::parse_cpus)?;
     let threads = what.threads.map(|n| n as usize);
+    let scheduling = match what.scheduling {
+        grammar::Scheduling::Normal => Scheduling::Normal,
+        grammar::Scheduling::Batch => Scheduling::Batch,
+        grammar::Scheduling::Idle => Scheduling::Idle,
+        grammar::Scheduling::Fifo(priority) => Scheduling::Fifo(priority),
+    };
     let describe = |owner| {
         Builder::new(owner, &name)
             .memory(what.memory)
             .cpus(&cpus)
             .nice(what.nice)
+            .scheduling(scheduling)
+            .heartbeat(what.heartbeat)
+            .restart(restart_rules(what))
     };
     let made = match what.what {
         What::Load {
@@ -262,12 +314,12 @@ fn make(module: &'static ThisModule, what: &Spawn<'_>) -> Result<Spawned> {
             let builder = describe(module)
                 .threads(load.threads())
                 .workload(load.label());
-            let work = load.begin()?;
-            builder.spawn(move |ctx| work.run(ctx)).map(Spawned::Deaf)
+            let made = builder.spawn_with(move || load.begin(), |ctx, work| work.run(ctx));
+            made.map(Spawned::Deaf)
         }
         What::Entry(point) => {
             let label = CString::try_from_fmt(fmt!("{point}"))?;
-            entry::spawn(point, |owner| {
+            entry::spawn(point, what.depth.map(|n| n as usize), |owner| {
                 describe(owner)
                     .threads(threads.unwrap_or(1))
                     .workload(&label)
@@ -275,16 +327,33 @@ fn make(module: &'static ThisModule, what: &Spawn<'_>) -> Result<Spawned> {
             .inspect_err(|error| match *error {
                 ENOENT => pr_err!("entry={point}: valid are {}\n", entry::Names),
                 ENODEV => pr_err!("entry={point}: its module is going\n"),
+                EOPNOTSUPP => pr_err!("depth=: entry={point} takes no text\n"),
                 _ => {}
             })
         }
     };
     made.inspect_err(|error| {
         // What is wrong with what was said, was said.
-        if ![EINVAL, ENOENT, ENODEV].contains(error) {
+        if ![EINVAL, ENOENT, ENODEV, EOPNOTSUPP].contains(error) {
             pr_err!("spawn {}: {error:?}\n", what.name);
         }
     })
+}
+
+fn restart_rules(what: &Spawn<'_>) -> Restart {
+    let mut rules = Restart::by(match what.restart {
+        grammar::Restart::Never => Policy::Never,
+        grammar::Restart::OnError => Policy::OnError,
+        grammar::Restart::OnCrash => Policy::OnCrash,
+        grammar::Restart::Always => Policy::Always,
+    });
+    if let Some(limit) = what.limit {
+        rules = rules.limit(limit, what.window.unwrap_or(WINDOW_MS));
+    }
+    if let Some(first) = what.backoff {
+        rules = rules.backoff(first, what.backoff_max.unwrap_or(BACKOFF_MAX_MS.max(first)));
+    }
+    rules
 }
 
 /// Lets go of children whose module has gone.

@@ -60,26 +60,6 @@ pub(crate) fn owns(module: &'static ThisModule, addr: usize) -> bool {
     unsafe { childkernel_owns(module.as_ptr(), addr as c_ulong) }
 }
 
-/// A reference on a module: it does not begin to go as long as this lives.
-pub(crate) struct Stays(&'static ThisModule);
-
-impl Stays {
-    /// `None` if it is going.
-    pub(crate) fn new(module: &'static ThisModule) -> Option<Self> {
-        // SAFETY: It is a module that is there, or null for code that is built in.
-        let got = unsafe { bindings::try_module_get(module.as_ptr()) };
-        // Made only if it was taken, as dropping it gives it back.
-        got.then(|| Self(module))
-    }
-}
-
-impl Drop for Stays {
-    fn drop(&mut self) {
-        // SAFETY: The reference was taken by `new`.
-        unsafe { bindings::module_put(self.0.as_ptr()) };
-    }
-}
-
 /// The string parameters, which the kernel crate's `module!` cannot declare.
 ///
 /// They are set before the module's init runs and read-only afterwards.
@@ -143,6 +123,24 @@ pub(crate) fn trace_child_state(
     };
 }
 
+/// Sends a uevent that tells how a generation of a child has ended. Nothing where the library is
+/// built in: no directory in sysfs is its own then.
+///
+/// Context: process, may sleep.
+pub(crate) fn uevent(id: u64, generation: u32, name: &CStr, state: &CStr, end: &CStr, code: i32) {
+    // SAFETY: The strings are NUL-terminated; they are copied.
+    unsafe {
+        childkernel_uevent(
+            id,
+            generation,
+            name.as_char_ptr(),
+            state.as_char_ptr(),
+            end.as_char_ptr(),
+            code,
+        )
+    };
+}
+
 /// Whether `cpu` exists and is online.
 pub(crate) fn cpu_online(cpu: u32) -> bool {
     // SAFETY: The shim checks the range.
@@ -180,6 +178,21 @@ pub(crate) fn ndelay(ns: u64) {
         // SAFETY: No preconditions; the limit keeps the C arithmetic from overflowing.
         unsafe { childkernel_ndelay(ns.min(NDELAY_MAX) as c_ulong) }
     }
+}
+
+/// Runs into `BUG()`.
+#[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+pub(crate) fn fault_bug() {
+    // SAFETY: That the thread dies is what the caller wants.
+    unsafe { childkernel_fault_bug() }
+}
+
+/// Writes to where nothing is.
+#[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+pub(crate) fn fault_null() {
+    // SAFETY: Nothing is there that could be changed, and that the thread dies is what the caller
+    // wants.
+    unsafe { childkernel_fault_null() }
 }
 
 /// Keeps a module notifier registered as long as it lives.

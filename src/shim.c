@@ -7,6 +7,7 @@
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/export.h>
+#include <linux/kobject.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -110,6 +111,7 @@ static DEFINE_MUTEX(children_mutex);
 static DEFINE_MUTEX(controlled_mutex);
 static DEFINE_MUTEX(entries_mutex);
 static DEFINE_MUTEX(locks_mutex);
+static DEFINE_MUTEX(watch_mutex);
 
 struct mutex *childkernel_children_mutex(void)
 {
@@ -130,6 +132,43 @@ struct mutex *childkernel_locks_mutex(void)
 {
 	return &locks_mutex;
 }
+
+struct mutex *childkernel_watch_mutex(void)
+{
+	return &watch_mutex;
+}
+
+/* Code that is built in has no directory in sysfs that an event could come from. */
+void childkernel_uevent(u64 id, u32 generation, const char *name,
+			const char *state, const char *end, int code)
+{
+#ifdef MODULE
+	char words[6][64];
+	char *env[] = { words[0], words[1], words[2], words[3], words[4], words[5], NULL };
+
+	snprintf(words[0], sizeof(words[0]), "CHILD_ID=%llu", id);
+	snprintf(words[1], sizeof(words[1]), "CHILD_GENERATION=%u", generation);
+	snprintf(words[2], sizeof(words[2]), "CHILD_NAME=%s", name);
+	snprintf(words[3], sizeof(words[3]), "CHILD_STATE=%s", state);
+	snprintf(words[4], sizeof(words[4]), "CHILD_END=%s", end);
+	snprintf(words[5], sizeof(words[5]), "CHILD_CODE=%d", code);
+	/* Nobody may listen, and that is no error of ours. */
+	kobject_uevent_env(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE, env);
+#endif
+}
+
+#ifdef CONFIG_CHILDKERNEL_FAULTS
+void childkernel_fault_bug(void)
+{
+	/* This is what was asked for. */
+	BUG();
+}
+
+void childkernel_fault_null(void)
+{
+	WRITE_ONCE(*(int *)NULL, 0);
+}
+#endif
 
 bool childkernel_owns(const struct module *owner, unsigned long addr)
 {

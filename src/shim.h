@@ -238,10 +238,14 @@ struct mutex *childkernel_controlled_mutex(void);
 struct mutex *childkernel_entries_mutex(void);
 /* and the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
+/* and who watches the children */
+struct mutex *childkernel_watch_mutex(void);
 
 /* child/record.rs */
 void childkernel_trace_child_state(u64 id, u32 generation, const char *name,
 				   const char *from, const char *to, int error);
+void childkernel_uevent(u64 id, u32 generation, const char *name,
+			const char *state, const char *end, int code);
 
 /* child.rs, child/thread.rs */
 bool childkernel_owns(const struct module *owner, unsigned long addr);
@@ -249,9 +253,21 @@ bool childkernel_cpu_online(unsigned int cpu);
 int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
 void childkernel_cond_resched(void);
 
+/* child/thread.rs */
+void childkernel_thread_interrupt(struct task_struct *task);
+bool childkernel_thread_has_exited(struct task_struct *task);
+int childkernel_thread_schedule(struct task_struct *task, u32 policy,
+				u32 priority, s32 nice);
+
 /* child/arena.rs */
 void childkernel_hlist_add_head(struct hlist_node *node, struct hlist_head *head);
 void childkernel_hlist_del(struct hlist_node *node);
+
+#ifdef CONFIG_CHILDKERNEL_FAULTS
+/* child/fault.rs */
+void childkernel_fault_bug(void);
+void childkernel_fault_null(void);
+#endif
 
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);

@@ -24,7 +24,7 @@ import time
 
 # Far more than anything here takes, as emulated machines are slow.
 PATIENCE = 20
-ENTRIES = ("idle", "fails", "ends", "stubborn", "echo", "forgotten")
+ENTRIES = ("idle", "fails", "ends", "echo", "stubborn", "silent", "forgotten")
 COMMANDS = ("spawn", "stop", "restart", "remove", "crash", "send", "reset-stats", "stats")
 FAULTS = ("error", "panic", "bug", "null", "spin", "leak", "none")
 DAY = 86_400_000
@@ -85,13 +85,14 @@ class Kid:
         self.threads, self.cpu = threads, cpu
         self.generation = 1
         self.stopped = False
+        self.error = 0
 
     def states(self):
         """What state and error it has, sooner or later."""
         if self.workload == "fails":
             return ("stopped", -errno.EIO)
         if self.stopped or self.workload == "ends":
-            return ("stopped", 0)
+            return ("stopped", self.error)
         return ("running", 0)
 
     def shown(self):
@@ -110,6 +111,7 @@ class Control:
         self.last = max(self.foreign, default=0)
         self.log = Log()
         self.cpus = os.sched_getaffinity(0)
+        self.heard = []
         self.loads, self.faults = {}, False
 
     # --- the file and the statistics ---
@@ -174,6 +176,19 @@ class Control:
         self.last = number
         self.kids[number] = kid
         return number
+
+    def listen(self):
+        """What the echoes have heard is all that they were sent, in order."""
+        def so():
+            with open(f"{self.debugfs}_child_test/entries", encoding="ascii") as file:
+                return file.read().splitlines() == self.heard
+        ensure(eventually(so), f"heard is not {self.heard}")
+
+    def say(self, number, text):
+        """Sends to an echo, which must hear it."""
+        self.must(f"send {number} {text}")
+        self.heard.append(f"{number} {text}")
+        self.listen()
 
     def learn(self):
         """Has the log say which loads there are."""
@@ -339,10 +354,12 @@ def expect_spawn(control, name, values):
     """The errno, and the child that there will be."""
     cpu = first_cpu(control, values["cpus"]) if "cpus" in values else None
     if "entry" in values:
-        if values["entry"] not in ENTRIES[:3]:
+        if values["entry"] not in ENTRIES[:4]:
             if values["entry"] in ENTRIES:
                 raise Unknown
             return errno.ENOENT, None
+        if "depth" in values and values["entry"] != "echo":
+            return errno.EOPNOTSUPP, None
         workload, threads, owner = values["entry"], values.get("threads", 1), "child_test"
     else:
         load = values["workload"]
@@ -395,7 +412,19 @@ def expect(control, line):
         return 0, again
     if command == "remove":
         return 0, lambda _: control.kids.pop(number)
-    raise Unknown
+    if command == "send" and kid.workload != "echo":
+        return errno.EOPNOTSUPP, nothing
+    if command == "send":
+        if kid.stopped:
+            return errno.EPIPE, nothing
+        def heard(_):
+            control.heard.append(f"{number} {args[1]}")
+            control.listen()
+        return 0, heard
+    # What a crash does is seen when the child looks next, so only none is tried here.
+    if args[1] != "none":
+        raise Unknown
+    return 0, nothing
 
 
 # --- lines that somebody might write -------------------------------------------
@@ -416,7 +445,7 @@ def valid_spawn(r, control):
         common = [pair for pair in common if not pair.startswith("nice=")]
         threads = [2] if load == "handshake" else [1, 2, 3]
     else:
-        what = [f"entry={r.choice(('idle', 'idle', 'idle', 'fails', 'ends'))}"]
+        what = [f"entry={r.choice(('idle', 'idle', 'echo', 'echo', 'fails', 'ends'))}"]
         common += ["scheduling=fifo:1", "scheduling=batch", "depth=16"]
         threads = [1, 2, 4]
     if r.random() < 0.4:
@@ -448,9 +477,14 @@ def some_line(r, control):
         return f"stop {some_id(r, control)}"
     if kind < 0.7:
         return f"restart {some_id(r, control)}"
-    if kind < 0.9:
+    if kind < 0.85:
         return f"remove {some_id(r, control)}"
     if kind < 0.95:
+        text = r.choice(("hello", "x=1 y", "a  b", '"quoted" \\n %s', "x" * 480))
+        return f"send {some_id(r, control)} {text}"
+    if kind < 0.96:
+        return f"crash {some_id(r, control)} none"
+    if kind < 0.98:
         return f"stats {r.choice(('off', 'contended', 'times'))}"
     return "reset-stats"
 
@@ -537,6 +571,10 @@ def do_commands(control):
     control.must(f"restart {fails}")
     control.kids[fails].generation += 1
     control.compare("restart wrong")
+    commands_send(control, idle, load)
+    if control.faults:
+        commands_crash(control, load)
+    commands_restart(control)
     control.must("reset-stats")
     for mode in ("off", "contended", "times"):
         control.must(f"stats {mode}")
@@ -547,6 +585,81 @@ def do_commands(control):
     for command in ("stop", "restart", "remove"):
         control.must(f"{command} {idle}", errno.ESRCH, r"valid are the IDs of children that there are")
     control.clear()
+
+
+def commands_send(control, idle, load):
+    """Text for those that take it."""
+    echo = control.spawn("spawn echo entry=echo depth=8 threads=2",
+                         Kid("echo", "echo", "child_test", 2, None))
+    silent = control.spawn("spawn silent entry=silent depth=2",
+                           Kid("silent", "silent", "child_test", 1, None))
+    control.compare("spawn silent")
+    for text in ("hello", "two words", "  a  b ".strip(), "stop 1", "x" * 500):
+        control.say(echo, text)
+    control.must(f"send   {echo}   spaced  out ")
+    control.heard.append(f"{echo} spaced  out ")
+    control.listen()
+    for _ in range(2):
+        control.must(f"send {silent} x")
+    control.must(f"send {silent} x", errno.EAGAIN, r"\(silent\): its mailbox is full")
+    for number in (echo, silent):
+        control.must(f"stop {number}")
+        control.kids[number].stopped = True
+        control.must(f"send {number} x", errno.EPIPE, "has ended; valid are children that run")
+        # The next generation has a mailbox of its own, and nothing in it.
+        control.must(f"restart {number}")
+        control.kids[number].stopped = False
+        control.kids[number].generation += 1
+    control.compare("restart")
+    control.say(echo, "again")
+    for _ in range(2):
+        control.must(f"send {silent} x")
+    control.must(f"send {silent} x", errno.EAGAIN)
+    for number in (idle, load):
+        control.must(f"send {number} x", errno.EOPNOTSUPP, "takes no text; valid are entry points")
+    control.must("spawn x entry=idle depth=8", errno.EOPNOTSUPP, "entry=idle takes no text")
+
+
+def commands_crash(control, load):
+    """An error, and what is taken back."""
+    kid = control.kids[load]
+    control.must(f"crash {load} none")
+    control.must(f"crash {load} spin")
+    control.must(f"crash {load} none")
+    control.compare("crash none")
+    control.must(f"crash {load} error")
+    kid.stopped, kid.error = True, -errno.EIO
+    control.compare("crash error")
+    control.must(f"crash {load} error", errno.EPIPE, "is stopped; valid are children that run")
+    control.must(f"crash {load} none")
+    control.must(f"restart {load}")
+    kid.stopped, kid.error = False, 0
+    kid.generation += 1
+    control.compare("restart after a crash")
+    control.must(f"crash {1 << 40} error", errno.ESRCH)
+    for number in sorted(control.foreign)[:1]:
+        # Any child.
+        control.must(f"crash {number} none")
+
+
+def commands_restart(control):
+    """Started again as often as was said."""
+    control.must("spawn tries entry=fails restart=on-error limit=2 window=60000 backoff=1 backoff-max=2")
+    control.must("spawn rests entry=ends restart=on-error backoff=1")
+    control.must("spawn again entry=ends restart=always limit=3 backoff=1")
+
+    def shown():
+        return {c["name"]: (c["id"], c["state"], c["generation"]) for c in control.children()}
+    wanted = {"tries": ("failed", 3), "rests": ("stopped", 1), "again": ("failed", 4)}
+
+    def so():
+        there = shown()
+        return all(there[name][1:] == end for name, end in wanted.items())
+    ensure(eventually(so), f"there is {shown()}, not {wanted}")
+    for name in wanted:
+        number = shown()[name][0]
+        control.last = max(control.last, number)
+        control.must(f"remove {number}")
 
 
 def do_refusals(control):

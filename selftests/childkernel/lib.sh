@@ -314,6 +314,8 @@ find_threads() {
 		# From the third field on: its state, its parent, ...
 		read -ra fields <<<"${line##*) }"
 		[[ ${fields[1]} -eq 2 && $name != kworker/[0-9u]* ]] || continue
+		# The supervisor is there as long as the library is.
+		[ "$name" != childkernel ] || ! is_loaded childkernel || continue
 		PID[$name]+=${PID[$name]:+ }${line%% *}
 		RAN_ON[$name]=${fields[36]}
 	done
@@ -385,7 +387,7 @@ totals() {
 # snapshot.
 wait_ended() {
 	local limit=$((SECONDS + PATIENCE))
-	while grep -qE '"state":"(spawning|running|stopping)"' "$STATS"; do
+	while grep -qE '"state":"(spawning|running|stopping|stuck|backoff)"' "$STATS"; do
 		if [ "$SECONDS" -ge "$limit" ]; then
 			snapshot
 			fail "children still run after $PATIENCE s: $(<"$TMP/stats.json")"

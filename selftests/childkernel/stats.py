@@ -21,8 +21,12 @@ CHILD = {
     "id": int, "name": str, "owner": str, "state": str, "workload": str,
     "cpu": (int, type(None)), "ops": int, "violations": int,
     "generation": int, "threads": int, "error": int,
-    "transitions": int, "in_state_ns": int,
+    "transitions": int, "in_state_ns": int, "end": str, "restarts": int,
+    "crashes": int, "heartbeat_ms": int, "silence_ns": int,
+    "memory": dict, "mailbox": dict,
 }
+MEMORY = {key: int for key in ("quota", "current", "peak", "failures", "fragmentation")}
+MAILBOX = {key: int for key in ("depth", "len", "full", "empty", "wakes")}
 LOCK = {
     "name": str, "kind": str, "acquisitions": int, "contended": int,
     "wait_ns": dict, "hold_ns": dict, "sites": list,
@@ -30,7 +34,9 @@ LOCK = {
 TIMES = {"count": int, "p50": int, "p99": int, "max": int}
 SITE = {"at": str, "contended": int}
 TOP = {"schema": int, "kernel": str, "children": list, "locks": list}
-STATES = ("spawning", "running", "stopping", "stopped")
+STATES = ("spawning", "running", "stopping", "stopped", "crashed", "backoff", "failed",
+          "stuck", "quarantined")
+ENDS = ("returned", "failed", "crashed", "stuck")
 
 
 class Wrong(Exception):
@@ -75,6 +81,11 @@ def parse(text):
         where = f"child {child.get('name')}"
         keys(child, CHILD, where)
         ensure(child["state"] in STATES, f"{where}: state {child['state']}")
+        ensure(child["end"] in ENDS, f"{where}: end {child['end']}")
+        ensure((child["error"] != 0) == (child["end"] == "failed"), f"{where}: {child}")
+        keys(child["memory"], MEMORY, f"{where}.memory")
+        keys(child["mailbox"], MAILBOX, f"{where}.mailbox")
+        ensure(child["mailbox"]["len"] <= child["mailbox"]["depth"], f"{where}: {child}")
         ensure(child["name"] and child["owner"], f"{where}: no name or no owner")
         ensure(child["id"] > 0 and child["threads"] > 0, f"{where}: {child}")
         ensure(-4095 <= child["error"] <= 0, f"{where}: error {child['error']}")

@@ -360,6 +360,24 @@ impl Arena {
         unsafe { self.free(block) };
     }
 
+    /// Frees all that was taken and not given back.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may use any of it any more.
+    pub(super) unsafe fn clear(&self) {
+        // INVARIANT: The list is empty, and the blocks are ours alone.
+        let mut next = replace(&mut self.blocks.lock().0.first, null_mut());
+        // `node` is the first field of a block, so they are in the same place.
+        while let Some(block) = NonNull::new(next.cast::<Block>()) {
+            // SAFETY: By the type invariant it is live.
+            next = unsafe { (*block.as_ptr()).node.next };
+            // SAFETY: It is of this arena, in no list any more, and by the safety requirements of
+            // this function nobody uses it.
+            unsafe { self.free(block) };
+        }
+    }
+
     /// # Safety
     ///
     /// `block` must be live and of this arena, and nobody may use it any more; nor is it in the
@@ -378,15 +396,8 @@ impl Arena {
 #[pinned_drop]
 impl PinnedDrop for Arena {
     fn drop(self: Pin<&mut Self>) {
-        let mut next = replace(&mut self.blocks.lock().0.first, null_mut());
-        // `node` is the first field of a block, so they are in the same place.
-        while let Some(block) = NonNull::new(next.cast::<Block>()) {
-            // SAFETY: By the type invariant it is live.
-            next = unsafe { (*block.as_ptr()).node.next };
-            // SAFETY: It is of this arena, and the list is ours alone. All that was taken borrows
-            // the arena, so nobody uses it any more.
-            unsafe { self.free(block) };
-        }
+        // SAFETY: All that was taken borrows the arena, so nobody uses it any more.
+        unsafe { self.clear() };
     }
 }
 

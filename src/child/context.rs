@@ -3,16 +3,20 @@
 //! What a thread of a child kernel sees of itself.
 #![deny(unsafe_code)]
 
-use super::{record::Record, thread, Arena};
+use super::{mailbox::Receiver, run::Core, thread, Arena, Identity};
 use crate::sync::{
     atomic::{Atomic, Relaxed},
     order::{Outermost, Token},
 };
 use kernel::{
+    prelude::*,
     task::might_sleep,
     time::{msecs_to_jiffies, Jiffies, Msecs},
     types::NotThreadSafe,
 };
+
+/// The messages of a child without a mailbox: there are none.
+pub enum Nothing {}
 
 /// The counters of one thread. Only that thread writes them, so they have a cache line for
 /// themselves.
@@ -36,25 +40,30 @@ const YIELD_EVERY: u32 = 256;
 
 /// Passed to the entry function of a child, once for each of its threads.
 ///
+/// `T` is what its mailbox takes.
+///
 /// Context: the thread itself, in process context.
-pub struct Context<'a> {
-    record: &'a Record,
-    slot: &'a Slot,
-    arena: &'a Arena,
-    index: usize,
+pub struct Context<'a, T: Send + 'static = Nothing> {
+    core: Core<'a>,
+    receiver: Option<&'a mut Receiver<T>>,
     asked: u32,
     token: Token<'static, Outermost>,
     /// Its questions are about the current thread.
     _not_send: NotThreadSafe,
 }
 
-impl<'a> Context<'a> {
-    pub(super) fn new(record: &'a Record, slot: &'a Slot, arena: &'a Arena, index: usize) -> Self {
+impl Context<'_> {
+    /// A limit for waits inside a child, in jiffies.
+    pub fn jiffies(ms: Msecs) -> Jiffies {
+        msecs_to_jiffies(ms)
+    }
+}
+
+impl<'a, T: Send + 'static> Context<'a, T> {
+    pub(super) fn new(core: Core<'a>, receiver: Option<&'a mut Receiver<T>>) -> Self {
         Self {
-            record,
-            slot,
-            arena,
-            index,
+            core,
+            receiver,
             asked: 0,
             token: Token::outermost(),
             _not_send: NotThreadSafe,
@@ -63,18 +72,28 @@ impl<'a> Context<'a> {
 
     /// The id of the child.
     pub fn id(&self) -> u64 {
-        self.record.id
+        self.core.record.id
+    }
+
+    /// Which generation this is, from 1.
+    pub fn generation(&self) -> u32 {
+        self.core.life.number
+    }
+
+    /// Which generation of which child this is.
+    pub fn identity(&self) -> Identity {
+        Identity::new(self.id(), self.generation())
     }
 
     /// Which thread of the child this is, from 0.
     pub fn index(&self) -> usize {
-        self.index
+        self.core.index
     }
 
-    /// The memory of this child, which its threads share. What is left in it is freed when all of
-    /// them have been joined: when the child is stopped or started again, or its handle dropped.
+    /// The memory of this generation, which its threads share. What is left in it is freed when
+    /// all of them have ended, in whatever way.
     pub fn arena(&self) -> &'a Arena {
-        self.arena
+        &self.core.life.arena
     }
 
     /// The token of this thread, for locks that have a level: see [`order`](crate::sync::order).
@@ -85,8 +104,8 @@ impl<'a> Context<'a> {
 
     /// Whether the child was asked to stop, or another of its threads has failed.
     ///
-    /// Every loop of a child asks this. It also gives way to other threads now and then, so a loop
-    /// that asks is fair on kernels without preemption too.
+    /// Every loop of a child asks this. It is a sign of life, and also gives way to other threads
+    /// now and then, so a loop that asks is fair on kernels without preemption too.
     ///
     /// Context: nothing held that forbids to sleep.
     #[inline]
@@ -98,31 +117,85 @@ impl<'a> Context<'a> {
         if self.asked % YIELD_EVERY == 0 {
             crate::ffi::cond_resched();
         }
-        thread::should_stop()
-            || self.record.state.is_stopping()
-            || self.record.end.load(Relaxed) != 0
+        #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
+        super::fault::carry_out(&self.core);
+        self.beat();
+        self.core.life.is_stopping() || thread::should_stop()
+    }
+
+    /// Gives a sign of life, where the child has a [heartbeat](super::Builder::heartbeat).
+    /// [`should_stop`](Self::should_stop) does so too, and what waits here needs none.
+    #[inline]
+    pub fn beat(&self) {
+        self.core.pulse.beat();
+    }
+
+    /// Runs `wait`, in which no sign of life is expected. It must end when the thread is asked to
+    /// stop: an interruptible wait does.
+    pub fn idle<R>(&self, wait: impl FnOnce() -> R) -> R {
+        self.core.pulse.idle(wait)
     }
 
     /// Sleeps for `ms` milliseconds, or less if the child is asked to stop.
     pub fn sleep(&self, ms: Msecs) {
-        thread::sleep(msecs_to_jiffies(ms));
+        self.idle(|| thread::sleep(msecs_to_jiffies(ms)));
     }
 
-    /// A limit for waits inside a child, in jiffies.
-    pub fn jiffies(ms: Msecs) -> Jiffies {
-        msecs_to_jiffies(ms)
+    /// Receives with `receive` from the child's mailbox. No sign of life is expected meanwhile.
+    fn receive<R>(&mut self, receive: impl FnOnce(&mut Receiver<T>) -> Result<R>) -> Result<R> {
+        let receiver = self.receiver.as_deref_mut().ok_or(EBADF)?;
+        self.core.pulse.idle(|| receive(receiver))
+    }
+
+    /// Receives the next message from the child's mailbox, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS` when asked to stop, `EPIPE` if it is closed and empty; `EBADF` if the child
+    /// has no mailbox, or this is not its first thread.
+    pub fn recv(&mut self) -> Result<T> {
+        self.receive(Receiver::recv)
+    }
+
+    /// Receives the next message if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is none, `EPIPE` if there will be none either, `EBADF` as in
+    /// [`recv`](Self::recv).
+    pub fn try_recv(&mut self) -> Result<T> {
+        self.receive(Receiver::try_recv)
+    }
+
+    /// Receives the next message, and waits for it, at most `limit` jiffies.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over, and as [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, limit: Jiffies) -> Result<T> {
+        self.receive(|receiver| receiver.recv_timeout(limit))
+    }
+
+    /// Waits as [`recv`](Self::recv) does, and receives what there is then, as much as `into` has
+    /// capacity for. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there is no capacity, and as [`recv`](Self::recv).
+    pub fn recv_batch(&mut self, into: &mut KVec<T>) -> Result<usize> {
+        self.receive(|receiver| receiver.recv_batch(into))
     }
 
     /// Counts `n` operations done.
     #[inline]
     pub fn add_ops(&mut self, n: u64) {
-        let ops = &self.slot.ops;
+        let ops = &self.core.slot.ops;
         ops.store(ops.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// The operations that this thread has counted.
+    /// The operations that this thread has counted, all generations.
     pub fn ops(&self) -> u64 {
-        self.slot.ops.load(Relaxed)
+        self.core.slot.ops.load(Relaxed)
     }
 
     /// Counts a violation of what must hold.
@@ -133,12 +206,12 @@ impl<'a> Context<'a> {
 
     /// Counts `n` violations.
     pub fn add_violations(&mut self, n: u64) {
-        let violations = &self.slot.violations;
+        let violations = &self.core.slot.violations;
         violations.store(violations.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// The violations that this thread has counted.
+    /// The violations that this thread has counted, all generations.
     pub fn violations(&self) -> u64 {
-        self.slot.violations.load(Relaxed)
+        self.core.slot.violations.load(Relaxed)
     }
 }

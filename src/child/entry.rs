@@ -17,7 +17,7 @@
 //! from it, before that child.
 #![deny(unsafe_code)]
 
-use super::{Builder, Context, Handle, Record, NAME_MAX};
+use super::{generation::Pin, Builder, Context, Handle, Record, NAME_MAX};
 use crate::sync::{
     order::{levels, Ordered, Token},
     registry::{Registry, RegistryMutex},
@@ -54,15 +54,21 @@ impl Text {
     }
 }
 
+/// The depth of a mailbox for text, if none is said.
+const DEPTH: usize = 16;
+
 /// What a child can be spawned with: the owner's code.
 trait Start: Send + Sync {
-    fn start(&self, builder: Builder<'_>) -> Result<Spawned>;
+    /// `depth` is that of its mailbox, if it was said.
+    fn start(&self, builder: Builder<'_>, depth: Option<usize>) -> Result<Spawned>;
 }
 
 /// A child that was spawned from an entry point.
 pub(crate) enum Spawned {
     /// It has no mailbox.
     Deaf(Handle),
+    /// It can be spoken to.
+    Text(Handle<Text>),
 }
 
 impl Spawned {
@@ -70,6 +76,7 @@ impl Spawned {
     pub(crate) fn record(&self) -> &Record {
         match self {
             Self::Deaf(handle) => handle.record(),
+            Self::Text(handle) => handle.record(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Spawned {
     pub(crate) fn stop(&self) {
         match self {
             Self::Deaf(handle) => handle.stop(),
+            Self::Text(handle) => handle.stop(),
         }
     }
 
@@ -84,7 +92,26 @@ impl Spawned {
     pub(crate) fn restart(&self) -> Result {
         match self {
             Self::Deaf(handle) => handle.restart(),
+            Self::Text(handle) => handle.restart(),
         }
+    }
+
+    /// Puts a text into its mailbox, if there is room. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if it takes no text, `EPIPE` if it has ended, `EAGAIN` if there is no room;
+    /// `ENOMEM`.
+    pub(crate) fn send(&self, text: &str) -> Result {
+        let Self::Text(handle) = self else {
+            return Err(EOPNOTSUPP);
+        };
+        let sent = handle.port()?.try_send(Text::new(text)?);
+        sent.map_err(|unsent| match unsent.error() {
+            // It was started again just now.
+            ESTALE => EPIPE,
+            error => error,
+        })
     }
 }
 
@@ -159,9 +186,28 @@ pub fn register<F>(owner: &'static ThisModule, name: &CStr, entry: F) -> Result<
 where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
-    let code = <Plain<F> as Start>::start as fn(&Plain<F>, Builder<'_>) -> Result<Spawned>;
+    let code = <Plain<F> as Start>::start as fn(&Plain<F>, Builder<'_>, Option<usize>) -> _;
     let plain = Plain(Arc::new(entry, GFP_KERNEL)?);
     register_offer(owner, name, KBox::new(plain, GFP_KERNEL)?, code as usize)
+}
+
+/// Registers an entry point whose children take text. The first thread receives it:
+/// [`Context::recv`].
+///
+/// # Errors
+///
+/// As [`register`].
+pub fn register_for_text<F>(
+    owner: &'static ThisModule,
+    name: &CStr,
+    entry: F,
+) -> Result<Registration>
+where
+    F: Fn(&mut Context<'_, Text>) -> Result + Send + Sync + 'static,
+{
+    let code = <Spoken<F> as Start>::start as fn(&Spoken<F>, Builder<'_>, Option<usize>) -> _;
+    let spoken = Spoken(Arc::new(entry, GFP_KERNEL)?);
+    register_offer(owner, name, KBox::new(spoken, GFP_KERNEL)?, code as usize)
 }
 
 struct Plain<F>(Arc<F>);
@@ -170,9 +216,25 @@ impl<F> Start for Plain<F>
 where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {
-    fn start(&self, builder: Builder<'_>) -> Result<Spawned> {
+    fn start(&self, builder: Builder<'_>, depth: Option<usize>) -> Result<Spawned> {
+        if depth.is_some() {
+            return Err(EOPNOTSUPP);
+        }
         let entry = self.0.clone();
         builder.spawn(move |ctx| entry(ctx)).map(Spawned::Deaf)
+    }
+}
+
+struct Spoken<F>(Arc<F>);
+
+impl<F> Start for Spoken<F>
+where
+    F: Fn(&mut Context<'_, Text>) -> Result + Send + Sync + 'static,
+{
+    fn start(&self, builder: Builder<'_>, depth: Option<usize>) -> Result<Spawned> {
+        let entry = self.0.clone();
+        let builder = builder.mailbox::<Text>(depth.unwrap_or(DEPTH));
+        builder.spawn(move |ctx| entry(ctx)).map(Spawned::Text)
     }
 }
 
@@ -215,10 +277,11 @@ fn register_offer(
 ///
 /// # Errors
 ///
-/// `ENOENT` if there is no such point, `ENODEV` if its owner is just going; and as
-/// [`Builder::spawn`].
+/// `ENOENT` if there is no such point, `ENODEV` if its owner is just going, `EOPNOTSUPP` if there is
+/// to be a mailbox where no text is taken; and as [`Builder::spawn`].
 pub(crate) fn spawn<'a>(
     name: &str,
+    depth: Option<usize>,
     describe: impl FnOnce(&'static ThisModule) -> Builder<'a>,
 ) -> Result<Spawned> {
     let mut token = Token::outermost();
@@ -229,8 +292,8 @@ pub(crate) fn spawn<'a>(
     let (offer, _token) = point.offer.lock(&mut token);
     let offer = offer.as_ref().ok_or(ENOENT)?;
     // Whoever has begun to go does not want to begin anything.
-    let _stays = crate::ffi::Stays::new(offer.owner).ok_or(ENODEV)?;
-    offer.start.start(describe(offer.owner))
+    let _stays = Pin::new(offer.owner).ok_or(ENODEV)?;
+    offer.start.start(describe(offer.owner), depth)
 }
 
 /// The names of all points, for the log.

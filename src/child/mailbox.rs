@@ -94,7 +94,7 @@ pub struct SendError<T> {
 }
 
 impl<T> SendError<T> {
-    fn new(value: T, error: Error) -> Self {
+    pub(super) fn new(value: T, error: Error) -> Self {
         Self { value, error }
     }
 
@@ -228,6 +228,11 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
     /// Context: process.
     pub fn close(&self) {
         self.channel.close();
+    }
+
+    /// TEMP
+    pub fn abort(&self) {
+        self.close();
     }
 
     /// Whether it is closed.

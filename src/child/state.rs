@@ -9,11 +9,20 @@ use kernel::prelude::*;
 /// Where a child kernel is in its life.
 ///
 /// ```text
-/// Spawning -> Running -> Stopping -> Stopped -> Spawning (restart)
-///     |           |                     ^
-///     |           `---------------------|   (all threads ended by themselves)
-///     `---------------------------------'   (a thread could not be made)
+///  Spawning --> Running --> Stopping --> Stopped
+///     ^          |  ^  |       |           ^ |
+///     |          |  |  `-------+---> ended | |
+///     |          |  v          v           | |
+///     |          | Stuck --> Quarantined --' |
+///     |          v  |          |             |
+///     |         Crashed        |             |
+///     |          |             |             |
+///     |          v             v             v
+///     `------ Backoff / Failed / by hand <---'
 /// ```
+///
+/// A generation ends in `Stopped`, `Crashed` or `Quarantined`. What follows is what the child's
+/// [`Restart`](super::Restart) says: nothing, `Backoff` and the next generation, or `Failed`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum State {
@@ -21,14 +30,34 @@ pub enum State {
     Spawning = 0,
     /// At least one of its threads runs.
     Running = 1,
-    /// It was asked to stop; its threads are being joined.
+    /// It was asked to stop; its threads are waited for.
     Stopping = 2,
     /// None of its threads runs. Why it ended stands beside it.
     Stopped = 3,
+    /// One of its threads has died of an oops. The others, if any, are told to end.
+    Crashed = 4,
+    /// It waits for its next generation to be started.
+    Backoff = 5,
+    /// It will not be started again by itself: its restarts, or those of the machine, are used up.
+    Failed = 6,
+    /// It has given no sign of life for longer than its heartbeat allows.
+    Stuck = 7,
+    /// It was given up: told to end, shown, its owner kept, its memory left to it.
+    Quarantined = 8,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Spawning, Self::Running, Self::Stopping, Self::Stopped];
+    const ALL: [Self; 9] = [
+        Self::Spawning,
+        Self::Running,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Crashed,
+        Self::Backoff,
+        Self::Failed,
+        Self::Stuck,
+        Self::Quarantined,
+    ];
 
     /// The name, as debugfs and the tracepoint show it.
     pub fn name(self) -> &'static str {
@@ -41,17 +70,31 @@ impl State {
             Self::Running => c"running",
             Self::Stopping => c"stopping",
             Self::Stopped => c"stopped",
+            Self::Crashed => c"crashed",
+            Self::Backoff => c"backoff",
+            Self::Failed => c"failed",
+            Self::Stuck => c"stuck",
+            Self::Quarantined => c"quarantined",
         }
     }
 
     /// Whether a child may go from `self` to `to`.
-    const fn may_become(self, to: Self) -> bool {
+    pub const fn may_become(self, to: Self) -> bool {
+        use State::*;
         matches!(
             (self, to),
-            (Self::Spawning, Self::Running | Self::Stopped)
-                | (Self::Running, Self::Stopping | Self::Stopped)
-                | (Self::Stopping, Self::Stopped)
-                | (Self::Stopped, Self::Spawning)
+            // A start that fails is the end of a generation that never was.
+            (Spawning, Running | Stopped)
+                | (Running, Stopping | Stopped | Crashed | Stuck)
+                | (Stuck, Running | Stopping | Stopped | Crashed | Quarantined)
+                | (Stopping, Stopped | Crashed | Quarantined)
+                // Its other threads may not end.
+                | (Crashed, Spawning | Backoff | Failed | Quarantined)
+                | (Stopped, Spawning | Backoff | Failed)
+                // It may end at last.
+                | (Quarantined, Spawning | Backoff | Failed | Stopped)
+                | (Backoff, Spawning | Stopped)
+                | (Failed, Spawning)
         )
     }
 }
@@ -63,12 +106,6 @@ impl StateCell {
     /// A child begins by being spawned.
     pub(super) const fn new() -> Self {
         Self(Atomic::new(State::Spawning as u32))
-    }
-
-    /// Whether the child is being stopped.
-    #[inline]
-    pub(super) fn is_stopping(&self) -> bool {
-        self.0.load(Relaxed) == State::Stopping as u32
     }
 
     /// The present state.

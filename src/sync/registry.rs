@@ -24,6 +24,7 @@ pub(crate) enum RegistryMutex {
     Controlled,
     Entries,
     Locks,
+    Watch,
 }
 
 impl RegistryMutex {
@@ -35,6 +36,7 @@ impl RegistryMutex {
                 Self::Controlled => crate::ffi::childkernel_controlled_mutex(),
                 Self::Entries => crate::ffi::childkernel_entries_mutex(),
                 Self::Locks => crate::ffi::childkernel_locks_mutex(),
+                Self::Watch => crate::ffi::childkernel_watch_mutex(),
             }
         }
     }

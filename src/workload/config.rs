@@ -52,6 +52,8 @@ pub(crate) struct Numbers {
     pub(crate) hold_ns: i64,
     pub(crate) think_ns: i64,
     pub(crate) stat_interval: i64,
+    pub(crate) watchdog_ms: i64,
+    pub(crate) oops_budget: i64,
 }
 
 /// Parameters that were checked.
@@ -66,6 +68,8 @@ pub(crate) struct Config {
     pub(super) hold_ns: u64,
     pub(super) think_ns: u64,
     pub(super) stat_interval: u32,
+    pub(crate) watchdog_ms: u32,
+    pub(crate) oops_budget: u32,
     pub(super) twin: Option<Twin>,
 }
 
@@ -105,6 +109,8 @@ impl Config {
         let hold_ns = in_range("hold_ns", n.hold_ns, 0, max_ns)?;
         let think_ns = in_range("think_ns", n.think_ns, 0, max_ns)?;
         let stat_interval = in_range("stat_interval", n.stat_interval, 0, SECONDS_MAX)?;
+        let watchdog_ms = in_range("watchdog_ms", n.watchdog_ms, 10, 10_000)?;
+        let oops_budget = in_range("oops_budget", n.oops_budget, 0, 10_000)?;
 
         let this = Self {
             workload: param::workload(),
@@ -116,6 +122,8 @@ impl Config {
             hold_ns: hold_ns as u64,
             think_ns: think_ns as u64,
             stat_interval: stat_interval as u32,
+            watchdog_ms: watchdog_ms as u32,
+            oops_budget: oops_budget as u32,
             twin: Self::parse_twin(param::workload(), param::twin())?,
         };
         this.check_words()?;
@@ -235,6 +243,8 @@ impl Config {
             hold_ns: 0,
             think_ns: 0,
             stat_interval: 0,
+            watchdog_ms: 0,
+            oops_budget: 0,
             twin: None,
         }
     }

@@ -2,15 +2,15 @@
 
 //! Entry points: what holds when they are registered, and those that `control.sh` spawns from.
 //!
-//! `echo` keeps what it is sent, `idle` sleeps, `fails` returns an error, `ends` returns without
-//! one. `stubborn` does not stop before `release` is written to the file `entries`, which shows
+//! `echo` keeps what it is sent, `silent` takes text but never looks, `idle` sleeps, `fails` returns
+//! an error, `ends` returns without one. `stubborn` does not stop before `release` is written to the file `entries`, which shows
 //! what was kept; `forget` leaves an entry point behind.
 
 use crate::MODULE;
 use childkernel::{
     child::{
-        entry::{register, Registration},
-        Context,
+        entry::{register, register_for_text, Registration, Text},
+        Context, Nothing,
     },
     sync::{
         atomic::{Atomic, Relaxed},
@@ -20,6 +20,7 @@ use childkernel::{
 use kernel::{
     fmt,
     prelude::*,
+    str::CString,
     sync::Arc,
     time::{delay::fsleep, Delta},
     uaccess::UserSliceReader,
@@ -34,11 +35,16 @@ fn nothing(_: &mut Context<'_>) -> Result {
     Ok(())
 }
 
+fn nothing_for_text(_: &mut Context<'_, Text>) -> Result {
+    Ok(())
+}
+
 /// A name is taken until it is given back.
 fn entries_are_taken_once() -> Result {
     let first = register(&MODULE, c"taken", nothing)?;
     ensure!(register(&MODULE, c"taken", nothing).err() == Some(EEXIST));
-    let other = register(&MODULE, c"take", nothing)?;
+    ensure!(register_for_text(&MODULE, c"taken", nothing_for_text).err() == Some(EEXIST));
+    let other = register_for_text(&MODULE, c"take", nothing_for_text)?;
     drop(first);
     let again = register(&MODULE, c"taken", nothing)?;
     ensure!(register(&MODULE, c"take", nothing).err() == Some(EEXIST));
@@ -71,10 +77,30 @@ pub(crate) struct Shared {
     release: Atomic<bool>,
 }
 
-fn idle(ctx: &mut Context<'_>) -> Result {
+fn idle<T: Send>(ctx: &mut Context<'_, T>) -> Result {
     while !ctx.should_stop() {
         ctx.add_ops(1);
         ctx.sleep(3_600_000);
+    }
+    Ok(())
+}
+
+/// Keeps what it hears, with its own number before each line.
+fn echo(shared: &Shared, ctx: &mut Context<'_, Text>) -> Result {
+    if ctx.index() != 0 {
+        return idle(ctx);
+    }
+    while !ctx.should_stop() {
+        match ctx.recv() {
+            Ok(text) => {
+                let line = CString::try_from_fmt(fmt!("{} {}\n", ctx.id(), text.as_str()))?;
+                let mut heard = shared.heard.lock();
+                heard.extend_from_slice(line.to_bytes(), GFP_KERNEL)?;
+                ctx.add_ops(1);
+            }
+            Err(ERESTARTSYS) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
@@ -104,12 +130,15 @@ pub(crate) fn register_all() -> Result<(KVec<Registration>, Arc<Shared>)> {
             Ok(())
         }
     };
+    let listening = shared.clone();
     let mut all = KVec::new();
     for registration in [
-        register(&MODULE, c"idle", idle)?,
+        register(&MODULE, c"idle", idle::<Nothing>)?,
         register(&MODULE, c"fails", |_| Err(EIO))?,
         register(&MODULE, c"ends", nothing)?,
         register(&MODULE, c"stubborn", stubborn)?,
+        register_for_text(&MODULE, c"echo", move |ctx| echo(&listening, ctx))?,
+        register_for_text(&MODULE, c"silent", idle)?,
     ] {
         all.push(registration, GFP_KERNEL)?;
     }
@@ -129,7 +158,7 @@ pub(crate) fn act(shared: &Arc<Shared>, input: &mut UserSliceReader) -> Result {
     match word.trim_ascii() {
         b"hold" => shared.release.store(false, Relaxed),
         b"release" => shared.release.store(true, Relaxed),
-        b"forget" => core::mem::forget(register(&MODULE, c"forgotten", idle)?),
+        b"forget" => core::mem::forget(register(&MODULE, c"forgotten", idle::<Nothing>)?),
         _ => return Err(EINVAL),
     }
     Ok(())

@@ -8,8 +8,12 @@ use super::lock_levels;
 lock_levels! {
     /// What a module has registered under one name: held while a child is spawned from it.
     pub Entry,
-    /// The threads of one child: held while they are started, stopped and joined.
+    /// The generations of one child: held while they are started, looked at and replaced.
     pub Child,
+    /// The present address of a child's mailbox.
+    pub Address,
+    /// How the last generations of a child have ended.
+    pub History,
     /// What the children of a load share.
     pub Load,
     /// What a load keeps for its end.
@@ -20,6 +24,8 @@ lock_levels! {
     pub Controlled,
     /// The list of all children. Nothing is taken under it.
     pub Children,
+    /// Who watches the children. Nothing is taken under it.
+    pub Watch,
     /// The list of all counted locks. Nothing is taken under it.
     pub CountedLocks,
 }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A thread for what the supervisor has its hands off: the owner's code, when no child runs.
+#![deny(unsafe_code)]
+
+use super::{
+    generation::Generation,
+    record::{End, Identity},
+    thread::{self, Thread},
+    watch::Watch,
+};
+use crate::sync::atomic::{Atomic, Relaxed};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::{new_spinlock, Arc, SpinLock},
+};
+
+/// The end of a generation, as its owner is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exit {
+    pub(super) identity: Identity,
+    pub(super) end: End,
+}
+
+impl Exit {
+    /// Which generation of which child.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// How it has ended.
+    pub fn end(&self) -> End {
+        self.end
+    }
+}
+
+/// What an owner wants to be told.
+pub(super) trait OnExit: Send + Sync {
+    fn call(&self, exit: &Exit);
+}
+
+impl<F: Fn(&Exit) + Send + Sync> OnExit for F {
+    fn call(&self, exit: &Exit) {
+        self(exit);
+    }
+}
+
+/// What there is to do.
+pub(super) enum Errand {
+    /// To tell the owner of an end.
+    Tell(Arc<dyn OnExit>, Exit),
+    /// To drop generations whose handle is gone.
+    Bury(KBox<Generation>),
+}
+
+/// Does one errand, and ends.
+#[pin_data]
+pub(super) struct Deputy {
+    #[pin]
+    errand: SpinLock<Option<Errand>>,
+    watch: Arc<Watch>,
+    returned: Atomic<bool>,
+}
+
+impl Deputy {
+    /// Sends one out. If that fails, the errand is in `errand` again.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn send(
+        name: &str,
+        watch: &Arc<Watch>,
+        errand: &mut Option<Errand>,
+    ) -> Result<Thread<Self>> {
+        let this = Arc::pin_init(
+            pin_init!(Self {
+                errand <- new_spinlock!(None, "childkernel_errand"),
+                watch: watch.clone(),
+                returned: Atomic::new(false),
+            }),
+            GFP_KERNEL,
+        )?;
+        let name = CString::try_from_fmt(fmt!("{name}/exit"))?;
+        let thread = Thread::create(&name, this.clone())?;
+        *this.errand.lock() = errand.take();
+        thread.wake();
+        Ok(thread)
+    }
+
+    /// Whether it has done it. If not, and its thread has exited, it died of it.
+    pub(super) fn has_returned(&self) -> bool {
+        self.returned.load(Relaxed)
+    }
+}
+
+impl thread::Body for Deputy {
+    fn run(&self) {
+        let errand = self.errand.lock().take();
+        match errand {
+            Some(Errand::Tell(hook, exit)) => hook.call(&exit),
+            Some(Errand::Bury(remains)) => drop(remains),
+            None => {}
+        }
+        self.returned.store(true, Relaxed);
+        self.watch.kick();
+    }
+}

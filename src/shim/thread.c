@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+/* child/thread.rs */
+
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <uapi/linux/sched/types.h>
+
+#include "../shim.h"
+
+/* What kthread_stop() does before it waits. */
+void childkernel_thread_interrupt(struct task_struct *task)
+{
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	wake_up_process(task);
+}
+
+bool childkernel_thread_has_exited(struct task_struct *task)
+{
+	return smp_load_acquire(&task->exit_state) != 0;
+}
+
+int childkernel_thread_schedule(struct task_struct *task, u32 policy, u32 priority, s32 nice)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = policy,
+		.sched_priority = priority,
+		.sched_nice = nice,
+	};
+
+	return sched_setattr_nocheck(task, &attr);
+}
