@@ -451,6 +451,10 @@ def valid_spawn(r, control):
     if r.random() < 0.4:
         common.append(f"threads={r.choice(threads)}")
     common += r.choice(([], ["scheduling=idle"], ["scheduling=normal"]))
+    # What does not end by itself is not started again either.
+    common += r.choice(([], ["restart=never"], ["restart=on-crash"],
+                        ["restart=always limit=3 window=1000"],
+                        ["restart=on-error backoff=5 backoff-max=50"]))
     pairs = {pair.split("=")[0]: pair for pair in some_pairs(r, common, 5)}
     words = what + list(pairs.values())
     r.shuffle(words)
@@ -840,28 +844,7 @@ def do_parallel(control):
     kid.generation += 3 * rounds
     control.log.look()
     control.compare("all writers")
-
-    # One of many takes it away.
-    def remove():
-        got = control.write(f"remove {common}")
-        ensure(got in (0, errno.ESRCH), f"remove: {code(got)}")
-        ensure(got or control.child(common) is None, "it is removed and still there")
-        os._exit(0 if got == 0 else 2)
-    pids = []
-    for _ in range(6):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                remove()
-            except Wrong as wrong:
-                print(wrong, flush=True)
-                os._exit(1)
-        pids.append(pid)
-    ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-    ensure(sorted(ends) == [0, 2, 2, 2, 2, 2], f"they end with {ends}")
-    del control.kids[common]
-    control.log.look()
-    control.compare("remove")
+    control.clear()
 
 
 def do_slow(control):
@@ -890,7 +873,38 @@ def do_slow(control):
     ensure(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "the stop fails")
     control.kids[slow].stopped = True
     control.compare("stop slow")
-    control.clear()
+    control.must(f"restart {slow}")
+    tell("hold")
+    removed_by_one(control, slow, lambda: tell("release"))
+    del control.kids[slow]
+    control.log.look()
+    control.compare("remove slow")
+
+
+def removed_by_one(control, number, release):
+    """Many wait for the same child to go, and one of them has taken it away."""
+    def remove():
+        got = control.write(f"remove {number}")
+        gone = control.child(number) is None
+        os._exit({(0, True): 0, (errno.ESRCH, True): 2, (errno.ESRCH, False): 2}.get((got, gone), 1))
+
+    def waits(pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(") ")[2][0] in "DS"
+    pids = []
+    for _ in range(6):
+        pid = os.fork()
+        if pid == 0:
+            remove()
+        pids.append(pid)
+    so = eventually(lambda: all(waits(pid) for pid in pids) and
+                    control.child(number)["state"] == "stopping")
+    # Those that sleep do so in the write, but for a moment before it.
+    time.sleep(0.1)
+    release()
+    ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+    ensure(so, "they do not wait")
+    ensure(sorted(ends) == [0, 2, 2, 2, 2, 2], f"they end with {ends}")
 
 
 def do_most(control):
