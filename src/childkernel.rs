@@ -74,7 +74,7 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
-    _files: ffi::debugfs::Dir,
+    files: child::report::Files,
     _control: control::Control,
     workload: workload::Workload,
     _watching: child::Watching,
@@ -108,11 +108,12 @@ impl kernel::InPlaceModule for ChildKernel {
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
             workload: workload::Workload::start(module, &config?)?,
+            // From here on nothing fails.
             _control: control::Control::new(),
-            _files: {
-                let files = child::report::create_files::<Self>();
-                control::Control::create_file::<Self>(&files);
-                files
+            files: child::report::Files::create::<Self>(),
+            _: {
+                control::Control::create_file::<Self>(files.dir());
+                workload.begin();
             },
         })
     }

@@ -158,7 +158,10 @@ fn execute(module: &'static ThisModule, command: Command<'_>) -> Result {
         Command::Remove(id) => remove(id),
         Command::Crash(id, fault) => crash(id, fault),
         Command::Send(id, text) => send(id, text),
-        Command::ResetStats => Ok(()),
+        Command::ResetStats => {
+            stats::locks()?.iter().for_each(|lock| lock.reset());
+            Ok(())
+        }
         Command::Stats(stats) => {
             stats::set_mode(match stats {
                 grammar::Stats::Off => stats::Mode::Off,

@@ -110,8 +110,10 @@ EXPORT_SYMBOL_GPL(childkernel_reclaim);
 static DEFINE_MUTEX(children_mutex);
 static DEFINE_MUTEX(controlled_mutex);
 static DEFINE_MUTEX(entries_mutex);
+static DEFINE_MUTEX(child_directories_mutex);
 static DEFINE_MUTEX(locks_mutex);
 static DEFINE_MUTEX(watch_mutex);
+static DEFINE_MUTEX(lock_directories_mutex);
 
 struct mutex *childkernel_children_mutex(void)
 {
@@ -126,6 +128,11 @@ struct mutex *childkernel_controlled_mutex(void)
 struct mutex *childkernel_entries_mutex(void)
 {
 	return &entries_mutex;
+}
+
+struct mutex *childkernel_child_directories_mutex(void)
+{
+	return &child_directories_mutex;
 }
 
 struct mutex *childkernel_locks_mutex(void)
@@ -169,6 +176,11 @@ void childkernel_fault_null(void)
 	WRITE_ONCE(*(int *)NULL, 0);
 }
 #endif
+
+struct mutex *childkernel_lock_directories_mutex(void)
+{
+	return &lock_directories_mutex;
+}
 
 bool childkernel_owns(const struct module *owner, unsigned long addr)
 {

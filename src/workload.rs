@@ -100,7 +100,8 @@ struct Shared {
     /// Who they are, for the log.
     who: CString,
     children: usize,
-    /// Completed when all children have been made: those that ran before would be in the way.
+    /// Completed when all children of all loads, and their files, have been made: those that ran
+    /// before would be in the way.
     #[pin]
     begin: Completion,
     /// Ends all at once; they are joined one after the other.
@@ -283,7 +284,6 @@ impl Session {
             config.think_ns,
             config::Duration(config.seconds)
         );
-        this.shared.begin.complete_all();
         Ok(this)
     }
 
@@ -313,6 +313,14 @@ impl Drop for Workload {
 }
 
 impl Workload {
+    /// Lets the children begin, who are waiting for it. Until then they leave the CPUs to whoever
+    /// has something to do before.
+    pub(crate) fn begin(&self) {
+        for session in &self.sessions {
+            session.shared.begin.complete_all();
+        }
+    }
+
     /// Tells all loads to end, all together. Does not wait.
     pub(crate) fn stop(&self) {
         for session in &self.sessions {
@@ -320,7 +328,7 @@ impl Workload {
         }
     }
 
-    /// Starts what `config` asks for: nothing, by default.
+    /// Makes what `config` asks for: nothing, by default. It waits for [`begin`](Self::begin).
     ///
     /// # Errors
     ///

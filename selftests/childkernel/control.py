@@ -129,9 +129,15 @@ class Control:
         finally:
             os.close(fd)
 
-    def children(self):
+    def stats(self, what):
         with open(f"{self.debugfs}/stats.json", encoding="utf-8") as file:
-            return json.load(file)["children"]
+            return json.load(file)[what]
+
+    def children(self):
+        return self.stats("children")
+
+    def lock(self, name):
+        return next(lock for lock in self.stats("locks") if lock["name"] == name)
 
     def shown(self):
         """All children but those that were there before."""
@@ -579,9 +585,7 @@ def do_commands(control):
     if control.faults:
         commands_crash(control, load)
     commands_restart(control)
-    control.must("reset-stats")
-    for mode in ("off", "contended", "times"):
-        control.must(f"stats {mode}")
+    commands_stats(control, load)
     # One that is there no more.
     control.must(f"remove {idle}")
     del control.kids[idle]
@@ -644,6 +648,32 @@ def commands_crash(control, load):
     for number in sorted(control.foreign)[:1]:
         # Any child.
         control.must(f"crash {number} none")
+
+
+def commands_stats(control, load):
+    """What locks count, and that they begin again."""
+    def taken():
+        return control.lock("counter/mutex")["acquisitions"]
+
+    def goes_on():
+        before = control.child(load)["ops"]
+        ensure(eventually(lambda: control.child(load)["ops"] > before), "busy does nothing")
+    for mode in ("contended", "times"):
+        control.must(f"stats {mode}")
+        before = taken()
+        goes_on()
+        ensure(eventually(lambda: taken() > before), f"stats {mode} counts nothing")
+    control.must("stats off")
+    # Guards that are held keep what they began with.
+    goes_on()
+    before = taken()
+    ensure(before > 0, "nothing was counted")
+    goes_on()
+    ensure(taken() == before, "stats off counts")
+    control.must("reset-stats")
+    ensure(taken() == 0, "reset-stats keeps counts")
+    control.must("stats times")
+    ensure(eventually(lambda: taken() > 0), "stats times counts nothing any more")
 
 
 def commands_restart(control):

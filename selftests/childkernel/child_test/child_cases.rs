@@ -21,8 +21,12 @@ use harness::{
 };
 
 mod arena;
+mod calls;
+mod calls_end;
 mod entries;
 mod mailbox;
+mod regions;
+mod revocation;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -36,6 +40,10 @@ static CASES: &[&[Case]] = &[
     arena::CASES,
     mailbox::CASES,
     entries::CASES,
+    calls::CASES,
+    calls_end::CASES,
+    regions::CASES,
+    revocation::CASES,
 ];
 
 module! {

@@ -22,6 +22,10 @@ lock_levels! {
     pub Entries,
     /// The list of the children that were spawned by the control file. Nothing is taken under it.
     pub Controlled,
+    /// The directories of all children in debugfs.
+    pub ChildDirectories,
+    /// The directories of all counted locks in debugfs.
+    pub LockDirectories,
     /// The list of all children. Nothing is taken under it.
     pub Children,
     /// Who watches the children. Nothing is taken under it.
