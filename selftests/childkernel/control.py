@@ -25,6 +25,7 @@ import time
 # Far more than anything here takes, as emulated machines are slow.
 PATIENCE = 20
 ENTRIES = ("idle", "fails", "ends", "echo", "stubborn", "silent", "forgotten")
+PAIRS = ("handshake", "requests")
 COMMANDS = ("spawn", "stop", "restart", "remove", "crash", "send", "reset-stats", "stats")
 FAULTS = ("error", "panic", "bug", "null", "spin", "leak", "none")
 DAY = 86_400_000
@@ -374,10 +375,10 @@ def expect_spawn(control, name, values):
         primitive = values.get("primitive", control.loads[load][0])
         if primitive not in control.loads[load]:
             return errno.EINVAL, None
-        pairs = load == "handshake"
         workload, owner = f"{load}/{primitive}", "childkernel"
-        threads = values.get("threads", 2 if pairs else 1)
-        if pairs and threads % 2:
+        threads = values.get("threads", 2 if load in PAIRS + ("pipeline",) else 1)
+        if load in PAIRS and threads % 2 or load == "pipeline" and threads == 1 or \
+                load == "memory" and threads != 1:
             return errno.EINVAL, None
     # What would keep this machine from its work, or end it in another way.
     if threads > 4 or 0 < values.get("heartbeat", 0) < 60_000 or \
@@ -449,7 +450,7 @@ def valid_spawn(r, control):
         if r.random() < 0.5:
             what.append(f"primitive={r.choice(control.loads[load])}")
         common = [pair for pair in common if not pair.startswith("nice=")]
-        threads = [2] if load == "handshake" else [1, 2, 3]
+        threads = [2] if load in PAIRS else [1, 2, 3]
     else:
         what = [f"entry={r.choice(('idle', 'idle', 'echo', 'echo', 'fails', 'ends'))}"]
         common += ["scheduling=fifo:1", "scheduling=batch", "depth=16"]
@@ -724,6 +725,9 @@ def do_refusals(control):
         ("spawn x workload=all", loads), ("spawn x workload=counters", loads),
         ("spawn x workload=counter primitive=all", "primitive=all: valid are spinlock, .*, atomic$"),
         ("spawn x workload=handshake threads=3", "threads=3: valid for handshake are even numbers"),
+        ("spawn x workload=requests threads=1", "threads=1: valid for requests are even numbers"),
+        ("spawn x workload=pipeline threads=1", "threads=1: valid for pipeline are numbers from 2"),
+        ("spawn x workload=memory threads=2", "threads=2: valid for memory is 1"),
         ("spawn x entry=idle colour=red", "colour=red: valid are workload=, primitive=, "),
         ("spawn x entry=idle idle", "idle: valid are workload=, primitive=, "),
         ("spawn x entry=idle threads=1 threads=1", "threads=1: is there twice"),
@@ -784,8 +788,10 @@ def do_loads(control):
     for load, primitives in control.loads.items():
         for primitive in primitives:
             label = f"{load}/{primitive}"
-            number = control.spawn(f"spawn one workload={load} primitive={primitive} threads=2",
-                                   Kid("one", label, "childkernel", 2, None))
+            threads = 1 if load == "memory" else 2
+            number = control.spawn(f"spawn one workload={load} primitive={primitive} "
+                                   f"threads={threads} memory=64k",
+                                   Kid("one", label, "childkernel", threads, None))
             control.compare(label)
             done = 0
             for _ in range(2):
