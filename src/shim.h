@@ -234,8 +234,9 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
-/* of those that the control file has spawned, and of entry points */
+/* of those that the control file has spawned */
 struct mutex *childkernel_controlled_mutex(void);
+/* of entry points */
 struct mutex *childkernel_entries_mutex(void);
 /* their directories in debugfs */
 struct mutex *childkernel_child_directories_mutex(void);
