@@ -357,6 +357,7 @@ def do_slow(control):
     tell("hold")
     slow = control.spawn("spawn slow entry=stubborn", Kid("slow", "stubborn", "child_test", 1, None))
     control.compare("spawn slow")
+    ensure(eventually(lambda: control.child(slow)["ops"] == 1), "it does not begin")
     pid = os.fork()
     if pid == 0:
         os._exit(control.write(f"stop {slow}"))
@@ -377,6 +378,7 @@ def do_slow(control):
     control.compare("stop slow")
     control.must(f"restart {slow}")
     tell("hold")
+    ensure(eventually(lambda: control.child(slow)["ops"] == 2), "it does not begin again")
     removed_by_one(control, slow, lambda: tell("release"))
     del control.kids[slow]
     control.log.look()

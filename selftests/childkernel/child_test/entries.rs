@@ -117,6 +117,8 @@ pub(crate) fn register_all() -> Result<(KVec<Registration>, Arc<Shared>)> {
     let stubborn = {
         let shared = shared.clone();
         move |ctx: &mut Context<'_>| {
+            // Before this a stop finds nobody to be stubborn.
+            ctx.add_ops(1);
             while !ctx.should_stop() {
                 ctx.sleep(3_600_000);
             }
