@@ -42,11 +42,12 @@ refused() {
 # The highest of each, but nothing that would run so many.
 limits() {
 	load children=256 seconds=86400 readers=128 writers=128 hold_ns=1000000 \
-		think_ns=1000000 memory=16777216 stat_interval=86400 stats=off
+		think_ns=1000000 memory=16777216 stat_interval=86400 stats=off \
+		watchdog_ms=10000 oops_budget=10000
 	json 'children == []'
 	unload childkernel
 	load children=0 seconds=0 readers=-1 writers=-1 hold_ns=0 think_ns=0 stat_interval=0 \
-		memory=4096 workload= primitive= granularity= cpus=
+		memory=4096 workload= primitive= granularity= cpus= watchdog_ms=10 oops_budget=0
 	json 'children == []'
 }
 
@@ -61,7 +62,7 @@ accepted() {
 documented() {
 	local names
 	names=$(modinfo -p "$CHILDKERNEL" | sed 's/:.*//' | grep -v '^twin$' | sort | xargs)
-	[ "$names" = "children cpus granularity hold_ns memory primitive readers seconds stat_interval stats think_ns workload writers" ] ||
+	[ "$names" = "children cpus granularity hold_ns memory oops_budget primitive readers seconds stat_interval stats think_ns watchdog_ms workload writers" ] ||
 		fail "modinfo -p: $names"
 	! modinfo -p "$CHILDKERNEL" | grep -vE '^[a-z_]+:.* \((charp|int|.*)\)$' ||
 		fail "a parameter without description or type"
@@ -106,7 +107,7 @@ GOOD=(
 	"workload=memory memory=4096 children=1"
 	"workload=record seconds=86400 stat_interval=86400"
 )
-begin $((17 + ${#GOOD[@]}))
+begin $((19 + ${#GOOD[@]}))
 try "all parameters are documented" documented
 try "refused: children" refused \
 	"$numbers 256|children=-1" \
@@ -127,6 +128,12 @@ try "refused: think_ns" refused \
 try "refused: stat_interval" refused \
 	"$numbers 86400|stat_interval=-2" \
 	"$numbers 86400|stat_interval=86401"
+try "refused: watchdog_ms" refused \
+	"valid are 10 to 10000|watchdog_ms=9" \
+	"valid are 10 to 10000|watchdog_ms=10001"
+try "refused: oops_budget" refused \
+	"valid are 0 to 10000|oops_budget=-1" \
+	"valid are 0 to 10000|oops_budget=10001"
 try "refused: memory" refused \
 	"$memory|memory=4095" \
 	"$memory|memory=16777217"

@@ -26,6 +26,7 @@ TOPICS=(
 	tour:60
 	sync:420
 	waits:180
+	control:180
 	parts:240
 	supervisor:120
 	twins:240
