@@ -160,17 +160,22 @@ impl Child {
     /// A step by the supervisor, who waits for nobody. Says when to look again, at the latest.
     fn attend_if_free(&self, period: Jiffies) -> Option<Jiffies> {
         let mut token = Token::outermost();
-        let (wish, buried) = {
+        let (wish, buried, pin) = {
             let (body, mut token) = self.body.lock_by(&mut token, |body| body.try_lock());
             let Some(mut body) = body else {
                 return Some(period);
             };
             body.attend(&self.record, &mut token, false);
-            (body.wish(&self.record, period), body.is_buried())
+            // Who closes it may still be dropping what is the owner's.
+            let buried = body.is_buried() && self.closed.is_done();
+            let pin = buried.then(|| body.take_pin()).flatten();
+            (body.wish(&self.record, period), buried, pin)
         };
         if buried {
             self.unlist();
         }
+        // Its owner may go only when the child is off the list.
+        drop(pin);
         wish
     }
 
@@ -233,6 +238,10 @@ impl Child {
         let (leftovers, over) = loop {
             self.stop(whom);
             let (mut body, _token) = self.body.lock(&mut outer);
+            if body.awaited(false).is_some() {
+                // Somebody has started it again.
+                continue;
+            }
             let pin = body.has_given_up().then(|| body.new_pin());
             match pin {
                 None => break (body.close(&self.record, None), true),
@@ -252,9 +261,10 @@ impl Child {
         };
         let first = leftovers.are_first();
         // It may own handles of other children, which are joined when it is dropped.
-        drop(leftovers);
+        leftovers.settle(&self.record);
         if first {
             self.closed.complete_all();
+            self.record.watch.kick();
         }
         over
     }

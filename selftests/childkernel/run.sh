@@ -27,7 +27,8 @@ TOPICS=(
 	sync:420
 	waits:180
 	control:180
-	parts:180
+	parts:240
+	supervisor:120
 	twins:240
 	log:30
 )

@@ -30,8 +30,8 @@ use kernel::{
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// How long a child without a heartbeat may take to end when it was told to.
-const PATIENCE_MS: Msecs = 10_000;
+/// How long a child may take to end when it was told to, whatever signs of life it gives.
+const PATIENCE_NS: i64 = 10_000 * NS_PER_MS;
 
 /// How often the log says again for whom a module waits.
 const REMIND_NS: i64 = 10_000 * NS_PER_MS;
@@ -117,7 +117,8 @@ impl Body {
     /// The child is stopped then.
     pub(super) fn start(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) -> Result {
         let number = record.generation().wrapping_add(1);
-        let generation = match self.make(record, token, number) {
+        self.started = record.now();
+        let generation = match self.make(record, number) {
             Ok(generation) => generation,
             Err(error) => {
                 record.transition(State::Stopped);
@@ -127,26 +128,20 @@ impl Body {
         generation.life.bequeath(self.remains.take());
         record.generation.store(number, Relaxed);
         record.outcome.store(End::Returned.to_word(), Relaxed);
+        generation.run.publish(token, number);
         record.silence.store(0, Relaxed);
-        self.started = record.now();
         record.transition(State::Running);
-        generation.wake();
+        generation.wake(record.now());
         self.live = Some(generation);
         record.watch.kick();
         Ok(())
     }
 
-    fn make(
-        &self,
-        record: &Arc<Record>,
-        token: &mut Inside<'_>,
-        number: u32,
-    ) -> Result<KBox<Generation>> {
+    fn make(&self, record: &Arc<Record>, number: u32) -> Result<KBox<Generation>> {
         let program = self.program.as_ref().ok_or(ESRCH)?;
         let (threads, memory) = (record.slots.len(), record.memory.clone());
-        let life = Life::new(number, threads, memory, record.now());
-        let life = Arc::pin_init(life, GFP_KERNEL)?;
-        let run = program.begin(token, number)?;
+        let life = Arc::pin_init(Life::new(number, threads, memory), GFP_KERNEL)?;
+        let run = program.begin()?;
         Generation::create(record, life, run)
     }
 
@@ -192,29 +187,30 @@ impl Body {
     pub(super) fn close(&mut self, record: &Record, pin: Option<Pin>) -> Leftovers {
         self.closed = true;
         self.pin = pin;
-        self.untold = None;
         self.verdict = None;
         record.ended.complete_all();
         Leftovers {
-            _deputy: self.deputy.take(),
+            deputy: self.deputy.take(),
+            untold: self.untold.take(),
+            hook: self.hook.take(),
+            program: self.program.take(),
             _remains: self.remains.take(),
             _funeral: self.funeral.take(),
-            program: self.program.take(),
-            _hook: self.hook.take(),
         }
     }
 
     /// Whether the handle is gone, and all that was in quarantine then.
-    pub(super) fn is_buried(&mut self) -> bool {
-        let gone = self.closed
+    pub(super) fn is_buried(&self) -> bool {
+        self.closed
             && self.live.is_none()
             && self.given_up.is_none()
             && self.funeral.is_none()
-            && self.deputy.is_none();
-        if gone {
-            self.pin = None;
-        }
-        gone
+            && self.deputy.is_none()
+    }
+
+    /// What held the owner for what was in quarantine.
+    pub(super) fn take_pin(&mut self) -> Option<Pin> {
+        self.pin.take()
     }
 
     pub(super) fn new_pin(&self) -> Option<Pin> {
@@ -258,6 +254,7 @@ impl Body {
             || self.given_up.is_some()
             || self.funeral.is_some()
             || self.deputy.is_some()
+            || self.untold.is_some()
             || self.verdict.is_some();
         busy.then_some(period)
     }
@@ -273,19 +270,28 @@ impl Body {
             live.stop();
             self.told = record.now();
         }
+        if live.life.error().is_some() && !live.life.was_stopped() {
+            // Others may wait for what does not come any more.
+            live.stop();
+        }
         let now = record.now();
         if live.life.alive() == 0 {
             if may_wait || live.has_exited() {
                 self.join_live(record, token);
             }
         } else if matches!(record.state(), State::Stopping | State::Crashed) {
-            if now.saturating_sub(self.told) > patience(record) {
+            let told = now.saturating_sub(self.told);
+            let silence = live.life.silence(now);
+            // One that is busy ending is not stuck.
+            let silent =
+                record.heartbeat > 0 && told.min(silence) > heartbeat_ns(record).saturating_mul(2);
+            if silent || told > PATIENCE_NS {
                 self.give_up(record, token);
             }
         } else if record.heartbeat > 0 {
             let silence = live.life.silence(now);
             record.silence.store(silence, Relaxed);
-            let limit = i64::from(record.heartbeat).saturating_mul(NS_PER_MS);
+            let limit = heartbeat_ns(record);
             if silence <= limit {
                 if record.transition(State::Running) {
                     pr_warn!(
@@ -380,7 +386,8 @@ impl Body {
             }
             generation.join();
             record.watch.release();
-            if generation.life.number == record.generation() {
+            // One that another follows, or is about to, ends without a word.
+            if record.state() == State::Quarantined {
                 record.transition(State::Stopped);
             }
             pr_warn!(
@@ -515,18 +522,37 @@ impl Body {
 
 /// What a child leaves to its owner. Dropped by the owner, with nothing locked.
 pub(super) struct Leftovers {
-    // First: it may run the rest.
-    _deputy: Option<Thread<Deputy>>,
+    deputy: Option<Thread<Deputy>>,
+    untold: Option<Exit>,
+    hook: Option<Arc<dyn OnExit>>,
+    program: Option<Arc<dyn Program>>,
     _remains: Chain,
     _funeral: Chain,
-    program: Option<Arc<dyn Program>>,
-    _hook: Option<Arc<dyn OnExit>>,
 }
 
 impl Leftovers {
     /// Whether this is the first time that there was anything.
     pub(super) fn are_first(&self) -> bool {
         self.program.is_some()
+    }
+
+    /// Waits until the owner has been told of all ends, and drops the rest.
+    pub(super) fn settle(mut self, record: &Record) {
+        if let Some(deputy) = self.deputy.take() {
+            Deputy::join(deputy);
+        }
+        let (Some(hook), Some(exit)) = (self.hook.take(), self.untold.take()) else {
+            return;
+        };
+        let mut errand = Some(Errand::Tell(hook, exit));
+        match Deputy::send(record.name(), &record.watch, &mut errand) {
+            Ok(deputy) => Deputy::join(deputy),
+            Err(_) => pr_warn!(
+                "child {} ({}): its owner misses an end\n",
+                record.id,
+                record.name()
+            ),
+        }
     }
 }
 
@@ -546,11 +572,7 @@ fn severity(end: End) -> Severity {
     }
 }
 
-/// How long a child may take to end when it was told to, in ns.
-fn patience(record: &Record) -> i64 {
-    let ms = match record.heartbeat {
-        0 => PATIENCE_MS,
-        heartbeat => heartbeat.saturating_mul(2),
-    };
-    i64::from(ms).saturating_mul(NS_PER_MS)
+/// How long a child may give no sign of life, in ns.
+fn heartbeat_ns(record: &Record) -> i64 {
+    i64::from(record.heartbeat).saturating_mul(NS_PER_MS)
 }

@@ -154,7 +154,8 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
     /// Expects a sign of life from each of its threads every `ms` milliseconds:
     /// [`Context::should_stop`], [`Context::beat`], or that it waits by a method of its context. A
     /// child that gives none is [stuck](super::State::Stuck); after as long again it is
-    /// [given up](super::State::Quarantined). 0, which is the default, expects none.
+    /// [given up](super::State::Quarantined). So is one that was told to end and gives none for
+    /// twice as long, or does not end in 10 seconds. 0, which is the default, expects none.
     pub fn heartbeat(mut self, ms: Msecs) -> Self {
         self.heartbeat = ms;
         self
@@ -167,9 +168,12 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
     }
 
     /// Has `hook` called whenever a generation has ended, before the next one is started by itself.
+    /// One that is started by hand does not wait for it; if so many follow that one ends while the
+    /// end before it waits for the hook, the log says that it is missed.
     ///
-    /// It runs in a thread of its own, in process context. It may take its time; it must not drop
-    /// the child's handle, which waits for it.
+    /// It runs in a thread of its own, in process context. It may take its time, and may stop the
+    /// child or start it again; it must neither drop the child's handle nor wait for its end, as
+    /// both wait for it.
     pub fn on_exit<H: Fn(&Exit) + Send + Sync + 'static>(mut self, hook: H) -> Self {
         let code = <H as OnExit>::call as fn(&H, &Exit);
         self.hook_code = Some(code as usize);

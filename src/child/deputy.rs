@@ -9,7 +9,13 @@ use super::{
     thread::{self, Thread},
     watch::Watch,
 };
-use crate::sync::atomic::{Atomic, Relaxed};
+use crate::{
+    new_completion,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Completion,
+    },
+};
 use kernel::{
     prelude::*,
     str::CString,
@@ -60,6 +66,8 @@ pub(super) struct Deputy {
     #[pin]
     errand: SpinLock<Option<Errand>>,
     watch: Arc<Watch>,
+    #[pin]
+    begun: Completion,
     returned: Atomic<bool>,
 }
 
@@ -78,6 +86,7 @@ impl Deputy {
             pin_init!(Self {
                 errand <- new_spinlock!(None, "childkernel_errand"),
                 watch: watch.clone(),
+                begun <- new_completion!("childkernel_deputy"),
                 returned: Atomic::new(false),
             }),
             GFP_KERNEL,
@@ -89,6 +98,13 @@ impl Deputy {
         Ok(thread)
     }
 
+    /// Waits until it has done it.
+    pub(super) fn join(deputy: Thread<Self>) {
+        // One that is asked to stop before it had a CPU for the first time does nothing.
+        deputy.body().begun.wait();
+        drop(deputy);
+    }
+
     /// Whether it has done it. If not, and its thread has exited, it died of it.
     pub(super) fn has_returned(&self) -> bool {
         self.returned.load(Relaxed)
@@ -97,6 +113,7 @@ impl Deputy {
 
 impl thread::Body for Deputy {
     fn run(&self) {
+        self.begun.complete_all();
         let errand = self.errand.lock().take();
         match errand {
             Some(Errand::Tell(hook, exit)) => hook.call(&exit),

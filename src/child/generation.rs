@@ -119,8 +119,9 @@ impl Generation {
         Ok(this)
     }
 
-    /// Lets all threads begin.
-    pub(super) fn wake(&self) {
+    /// Lets all threads begin. Signs of life are expected from `now` on.
+    pub(super) fn wake(&self, now: i64) {
+        self.life.begin(now);
         for thread in &self.threads {
             thread.wake();
         }

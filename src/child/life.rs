@@ -58,17 +58,20 @@ impl Pulse {
     /// Runs `wait`, which ends when the thread is asked to stop.
     #[inline]
     pub(super) fn idle<R>(&self, wait: impl FnOnce() -> R) -> R {
+        // It may wait within a wait.
+        let was_idle = self.idle.load(Relaxed);
         self.idle.store(true, Relaxed);
         let result = wait();
         self.beat();
         // Release: who sees it awake sees the beat as well.
-        self.idle.store(false, Release);
+        self.idle.store(was_idle, Release);
         result
     }
 
     /// How long the thread has given no sign of life, in ns; 0 if none is expected.
     fn silence(&self, now: i64) -> i64 {
-        let expected = !self.idle.load(Acquire) && !self.returned.load(Relaxed);
+        let over = self.returned.load(Relaxed) || self.counted.load(Relaxed);
+        let expected = !self.idle.load(Acquire) && !over;
         let beats = self.beats.load(Relaxed);
         if !expected || beats != self.seen.load(Relaxed) {
             self.seen.store(beats, Relaxed);
@@ -108,14 +111,13 @@ impl Life {
         number: u32,
         threads: usize,
         memory: Arc<Meter>,
-        now: i64,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             number,
             stop: Atomic::new(false),
             alive: Atomic::new(u32::try_from(threads)?),
             error: Atomic::new(0),
-            pulses: Self::pulses(threads, now)?,
+            pulses: Self::pulses(threads)?,
             ready <- new_completion!("childkernel_ready"),
             over <- new_completion!("childkernel_over"),
             arena <- Arena::metered(memory),
@@ -123,14 +125,19 @@ impl Life {
         })
     }
 
-    fn pulses(threads: usize, now: i64) -> Result<KVec<Pulse>> {
+    fn pulses(threads: usize) -> Result<KVec<Pulse>> {
         let mut pulses = KVec::with_capacity(threads, GFP_KERNEL)?;
         for _ in 0..threads {
-            let pulse = Pulse::new();
-            pulse.seen_at.store(now, Relaxed);
-            pulses.push(pulse, GFP_KERNEL)?;
+            pulses.push(Pulse::new(), GFP_KERNEL)?;
         }
         Ok(pulses)
+    }
+
+    /// Its threads are about to run.
+    pub(super) fn begin(&self, now: i64) {
+        for pulse in &self.pulses {
+            pulse.seen_at.store(now, Relaxed);
+        }
     }
 
     pub(super) fn pulse(&self, index: usize) -> Option<&Pulse> {

@@ -52,12 +52,15 @@ pub(super) struct MailCounts {
 
 /// What a child runs, generation after generation.
 pub(super) trait Program: Send + Sync {
-    /// Makes ready for generation `number`. Runs none of the owner's own code.
-    fn begin(&self, token: &mut Token<'_, levels::Child>, number: u32) -> Result<Arc<dyn Run>>;
+    /// Makes ready for the next generation. Runs none of the owner's own code.
+    fn begin(&self) -> Result<Arc<dyn Run>>;
 }
 
 /// What one generation runs.
 pub(super) trait Run: Send + Sync {
+    /// Lets others find the mailbox: there is something now that will drop what they send.
+    fn publish(&self, token: &mut Token<'_, levels::Child>, number: u32);
+
     /// Runs in each thread.
     fn call(&self, core: Core<'_>) -> Result;
 
@@ -136,7 +139,7 @@ where
     M: Fn() -> Result<S> + Send + Sync + 'static,
     F: Fn(&mut Context<'_, T>, &S) -> Result + Send + Sync + 'static,
 {
-    fn begin(&self, token: &mut Token<'_, levels::Child>, number: u32) -> Result<Arc<dyn Run>> {
+    fn begin(&self) -> Result<Arc<dyn Run>> {
         let (sender, receiver) = match self.depth {
             0 => (None, None),
             depth => {
@@ -144,19 +147,16 @@ where
                 (Some(sender), Some(receiver))
             }
         };
-        let own = sender.clone();
         let run: Arc<TypedRun<T, S, M, F>> = Arc::pin_init(
             pin_init!(TypedRun {
                 functions: self.functions.clone(),
+                post: self.post.clone(),
                 state: SetOnce::new(),
-                sender: own,
+                sender,
                 receiver <- new_mutex!(receiver, "childkernel_receiver"),
             }),
             GFP_KERNEL,
         )?;
-        if let Some(sender) = sender {
-            self.post.replace(token, number, sender);
-        }
         Ok(run)
     }
 }
@@ -165,6 +165,7 @@ where
 #[pin_data]
 pub(super) struct TypedRun<T: Send + 'static, S, M, F> {
     functions: Arc<Functions<M, F>>,
+    post: Arc<Post<T>>,
     state: SetOnce<S>,
     sender: Option<Sender<T>>,
     /// Thread 0 has it as long as it lives. If it dies, nobody takes it any more, but it is still
@@ -208,6 +209,12 @@ where
     M: Fn() -> Result<S> + Send + Sync + 'static,
     F: Fn(&mut Context<'_, T>, &S) -> Result + Send + Sync + 'static,
 {
+    fn publish(&self, token: &mut Token<'_, levels::Child>, number: u32) {
+        if let Some(sender) = &self.sender {
+            self.post.replace(token, number, sender.clone());
+        }
+    }
+
     fn call(&self, core: Core<'_>) -> Result {
         let Some(state) = self.state(&core)? else {
             return Ok(());

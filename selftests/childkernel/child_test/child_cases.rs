@@ -24,10 +24,15 @@ mod arena;
 mod calls;
 mod calls_end;
 mod entries;
+mod exits;
+mod heartbeat;
 mod mailbox;
+mod ports;
 mod regions;
+mod restarts;
 mod revocation;
 mod states;
+mod supervise;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
 mod timers;
@@ -37,6 +42,11 @@ mod waiting;
 static CASES: &[&[Case]] = &[
     states::CASES,
     waiting::CASES,
+    restarts::CASES,
+    supervise::CASES,
+    exits::CASES,
+    heartbeat::CASES,
+    ports::CASES,
     arena::CASES,
     mailbox::CASES,
     entries::CASES,

@@ -14,11 +14,52 @@ use childkernel::{
 use kernel::{prelude::*, sync::Arc};
 
 cases!(child_states:
+    states_table,
     states_of_a_life,
     states_after_an_error,
     states_stop_ends_a_wait,
     identity_of_a_generation,
 );
+
+const ALL: [State; 9] = [
+    State::Spawning,
+    State::Running,
+    State::Stopping,
+    State::Stopped,
+    State::Crashed,
+    State::Backoff,
+    State::Failed,
+    State::Stuck,
+    State::Quarantined,
+];
+
+/// From the state of the row to that of the column, both in the order of `ALL`.
+const TABLE: [&[u8; 9]; 9] = [
+    b".x.x.....", // spawning
+    b"..xxx..x.", // running
+    b"...xx...x", // stopping
+    b"x....xx..", // stopped
+    b"x....xx.x", // crashed
+    b"x..x.....", // backoff
+    b"x........", // failed
+    b".xxxx...x", // stuck
+    b"x..x.xx..", // quarantined
+];
+
+/// What may follow what, and what may not.
+fn states_table() -> Result {
+    for (from, row) in ALL.into_iter().zip(TABLE) {
+        for (to, cell) in ALL.into_iter().zip(row) {
+            let may = from.may_become(to);
+            if may != (*cell == b'x') {
+                pr_err!("{from:?} may become {to:?}: {may}\n");
+                return Err(EINVAL);
+            }
+        }
+        ensure!(ALL.into_iter().filter(|s| s.name() == from.name()).count() == 1);
+    }
+    Ok(())
+}
 
 fn is(child: &Handle, state: State, transitions: u64) -> bool {
     eventually(|| child.record().state() == state) && child.record().transitions() == transitions
