@@ -23,6 +23,7 @@ TOPICS=(
 	hello:60
 	outsider:90
 	tour:60
+	kv:90
 	sync:420
 	waits:180
 	parts:180
