@@ -67,6 +67,8 @@ mod builder;
 pub mod call;
 mod context;
 mod deputy;
+mod directory;
+pub mod entry;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 mod fault;
 #[allow(unsafe_code)]
@@ -109,6 +111,12 @@ use run::Post;
 
 /// The longest name of a child.
 pub const NAME_MAX: usize = 31;
+
+/// Whether this can be the name of a child, or of an entry point.
+fn is_name(name: &[u8]) -> bool {
+    let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
+    !name.is_empty() && name.len() <= NAME_MAX && name.iter().all(valid)
+}
 
 /// The most threads that a child may have.
 pub const THREADS_MAX: usize = 1024;
@@ -161,10 +169,17 @@ impl Child {
             (body.wish(&self.record, period), body.is_buried())
         };
         if buried {
-            CHILDREN.remove(&mut token, self);
-            self.record.watch.kick();
+            self.unlist();
         }
         wish
+    }
+
+    /// Nobody finds it any more.
+    fn unlist(&self) {
+        CHILDREN.remove(&mut Token::outermost(), self);
+        directory::remove(&self.record);
+        // The supervisor may have missed another for it.
+        self.record.watch.kick();
     }
 
     /// Asks the child to end, and waits until it has, or was given up.
@@ -302,8 +317,7 @@ impl<T: Send + 'static> Handle<T> {
 impl<T: Send + 'static> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.child.close(For::Present) {
-            CHILDREN.remove(&mut Token::outermost(), &self.child);
-            self.child.record.watch.kick();
+            self.child.unlist();
         }
     }
 }
@@ -340,6 +354,8 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
+    // First, or there would be more children.
+    entry::owner_goes(owner);
     // A child may leave something to reclaim, and a destructor may forget a child.
     while join_forgotten(owner) || rcu::flush_module(module) {}
 }
@@ -365,6 +381,6 @@ fn join_forgotten(owner: usize) -> bool {
         // if it is being dropped just now, that has to be over.
         child.close(For::All);
         child.closed.wait();
-        CHILDREN.remove(&mut token, &child);
+        child.unlist();
     }
 }

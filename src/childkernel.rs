@@ -6,7 +6,7 @@
 //! This crate is a module and a library. Other modules link to it and use [`sync`], [`stats`] and
 //! [`child`]; the module itself runs the loads of `workload` when its parameters say so.
 //!
-//! Knowledge goes one way: workload, child, stats, sync, ffi. None knows of one before it.
+//! Knowledge goes one way: control, workload, child, stats, sync, ffi. None knows of one before it.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod child;
+mod control;
 mod ffi;
 pub mod stats;
 pub mod sync;
@@ -73,7 +74,8 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
-    _files: ffi::debugfs::Dir,
+    files: child::report::Files,
+    _control: control::Control,
     workload: workload::Workload,
     _watching: child::Watching,
     #[pin]
@@ -106,7 +108,13 @@ impl kernel::InPlaceModule for ChildKernel {
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
             workload: workload::Workload::start(module, &config?)?,
-            _files: child::report::create_files::<Self>(),
+            // From here on nothing fails.
+            _control: control::Control::new(),
+            files: child::report::Files::create::<Self>(),
+            _: {
+                control::Control::create_file::<Self>(files.dir());
+                workload.begin();
+            },
         })
     }
 }

@@ -234,8 +234,15 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
-/* and the list of counted locks */
+/* of those that the control file has spawned, and of entry points */
+struct mutex *childkernel_controlled_mutex(void);
+struct mutex *childkernel_entries_mutex(void);
+/* their directories in debugfs */
+struct mutex *childkernel_child_directories_mutex(void);
+/* the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
+/* and their directories */
+struct mutex *childkernel_lock_directories_mutex(void);
 /* and who watches the children */
 struct mutex *childkernel_watch_mutex(void);
 

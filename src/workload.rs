@@ -32,6 +32,7 @@ use kernel::{
     ThisModule,
 };
 
+mod alone;
 mod buffered;
 mod config;
 mod counter;
@@ -42,6 +43,7 @@ mod published;
 mod record;
 mod report;
 
+pub(crate) use alone::Alone;
 use config::Twin;
 pub(crate) use config::{Config, Numbers};
 use kind::{Kind, Plan};
@@ -89,14 +91,17 @@ impl Drop for Session {
     }
 }
 
-/// What the children of a session share.
+/// What the children of a session share, or the threads of one child.
 #[pin_data]
 struct Shared {
     kind: Kind,
     load: Arc<dyn Load>,
     config: Config,
+    /// Who they are, for the log.
+    who: CString,
     children: usize,
-    /// Completed when all children have been made: those that ran before would be in the way.
+    /// Completed when all children of all loads, and their files, have been made: those that ran
+    /// before would be in the way.
     #[pin]
     begin: Completion,
     /// Ends all at once; they are joined one after the other.
@@ -108,6 +113,25 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(kind: Kind, plan: &Plan, config: Config, who: CString) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                kind,
+                load: (kind.make)(plan)?,
+                config,
+                who,
+                children: plan.children,
+                begin <- new_completion!("childkernel_load_begin"),
+                stop: Atomic::new(false),
+                alive: Atomic::new(plan.children),
+                arrived: Atomic::new(0),
+                ops: Atomic::new(0),
+                violations: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
     /// What each child runs.
     fn run(&self, index: usize, ctx: &mut Context<'_>) -> Result {
         if self.begin.wait_interruptible().is_err() {
@@ -115,6 +139,8 @@ impl Shared {
             return Ok(());
         }
         let seconds = self.config.seconds;
+        // Those of earlier generations, which worked at another load.
+        let (ops, violations) = (ctx.ops(), ctx.violations());
         let mut worker = Worker {
             ctx,
             shared: self,
@@ -123,6 +149,7 @@ impl Shared {
                 think_ns: self.config.think_ns,
             },
             index,
+            before: ops,
             deadline: (seconds > 0).then(|| Instant::now() + Delta::from_secs(i64::from(seconds))),
             asked: 0,
         };
@@ -130,8 +157,9 @@ impl Shared {
             worker.meet();
         }
         let result = self.load.work(&mut worker);
-        self.ops.fetch_add(ctx.ops(), Relaxed);
-        self.violations.fetch_add(ctx.violations(), Relaxed);
+        self.ops.fetch_add(ctx.ops().wrapping_sub(ops), Relaxed);
+        self.violations
+            .fetch_add(ctx.violations().wrapping_sub(violations), Relaxed);
         if self.alive.fetch_sub(1, Full) == 1 {
             let found = self.end(ctx.token());
             ctx.add_violations(found);
@@ -149,9 +177,9 @@ impl Shared {
             "FAILURE"
         };
         pr_info!(
-            "{}: end: {} children, {} ops, {} violations, {}: {verdict}\n",
+            "{}: end: {}, {} ops, {} violations, {}: {verdict}\n",
             self.kind.name(),
-            self.children,
+            self.who.to_str().unwrap_or("?"),
             self.ops.load(Relaxed),
             violations,
             Described(&*self.load)
@@ -197,8 +225,10 @@ struct Worker<'a, 'c> {
     ctx: &'a mut Context<'c>,
     shared: &'a Shared,
     pace: Pace,
-    /// Which child of the session this is, from 0.
+    /// Which child of the session, or thread of the child, this is, from 0.
     index: usize,
+    /// The operations that this thread had counted before.
+    before: u64,
     deadline: Option<Instant<Monotonic>>,
     asked: u32,
 }
@@ -211,7 +241,12 @@ impl Worker<'_, '_> {
         self.ctx.should_stop()
             || self.shared.stop.load(Relaxed)
             || (self.asked % 16 == 0 && self.is_late())
-            || (self.shared.config.twin.is_some() && self.ctx.ops() >= TWIN_OPS)
+            || (self.shared.config.twin.is_some() && self.ops() >= TWIN_OPS)
+    }
+
+    /// The operations of this thread at this load.
+    fn ops(&self) -> u64 {
+        self.ctx.ops().wrapping_sub(self.before)
     }
 
     fn is_late(&self) -> bool {
@@ -234,23 +269,9 @@ impl Session {
     fn start(module: &'static ThisModule, config: &Config, kind: Kind) -> Result<Self> {
         let plan = config.plan(kind);
         let count = plan.children;
-        let shared = Arc::pin_init(
-            try_pin_init!(Shared {
-                kind,
-                load: (kind.make)(&plan)?,
-                config: config.clone_for_session()?,
-                children: count,
-                begin <- new_completion!("childkernel_load_begin"),
-                stop: Atomic::new(false),
-                alive: Atomic::new(count),
-                arrived: Atomic::new(0),
-                ops: Atomic::new(0),
-                violations: Atomic::new(0),
-            }),
-            GFP_KERNEL,
-        )?;
+        let who = CString::try_from_fmt(fmt!("{count} children"))?;
         let mut this = Self {
-            shared,
+            shared: Shared::new(kind, &plan, config.clone_for_session()?, who)?,
             children: KVec::with_capacity(count, GFP_KERNEL)?,
         };
         for index in 0..count {
@@ -263,7 +284,6 @@ impl Session {
             config.think_ns,
             config::Duration(config.seconds)
         );
-        this.shared.begin.complete_all();
         Ok(this)
     }
 
@@ -293,6 +313,14 @@ impl Drop for Workload {
 }
 
 impl Workload {
+    /// Lets the children begin, who are waiting for it. Until then they leave the CPUs to whoever
+    /// has something to do before.
+    pub(crate) fn begin(&self) {
+        for session in &self.sessions {
+            session.shared.begin.complete_all();
+        }
+    }
+
     /// Tells all loads to end, all together. Does not wait.
     pub(crate) fn stop(&self) {
         for session in &self.sessions {
@@ -300,7 +328,7 @@ impl Workload {
         }
     }
 
-    /// Starts what `config` asks for: nothing, by default.
+    /// Makes what `config` asks for: nothing, by default. It waits for [`begin`](Self::begin).
     ///
     /// # Errors
     ///

@@ -20,12 +20,14 @@ TOPICS=(
 	children:90
 	unload:120
 	open_file:60
+	files:120
 	hello:60
 	outsider:90
 	tour:60
 	kv:90
 	sync:420
 	waits:180
+	control:180
 	parts:180
 	twins:240
 	log:30
