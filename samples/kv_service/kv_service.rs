@@ -9,30 +9,30 @@
 //! ```
 //!
 //! What comes from outside is taken apart by a child kernel, as that is where things go wrong: the
-//! writer calls it through its mailbox, and waits for the answer. If the child dies of a record, the
-//! writer of that record gets an error, and everybody else the next generation of the child.
+//! writer calls it through its mailbox, and waits for the answer. If the child dies of a record,
+//! the writer of that record gets an error, and everybody else the child's next generation.
 //!
 //! # Who owns what
 //!
-//! The table belongs to the module. The child never sees it: it answers with a command that owns its
-//! key and its value, and the writer, back in its own context, carries that out. So the lock of the
-//! table is never held by a thread that may die with it, and never waited for by the child. A table
-//! that the child changed by itself would have to be in its arena, and be gone with it; one under a
-//! lock that both take would stay locked for ever.
+//! The table belongs to the module. The child never sees it: it answers with a command that owns
+//! its key and its value, and the writer, back in its own context, carries that out. So the lock of
+//! the table is never held by a thread that may die with it, and the child needs no lock at all. A
+//! table that the child changed by itself would have to be in its arena, and be gone with it; one
+//! under a lock that both take would stay locked for ever.
 //!
-//! What follows: a write that has succeeded is in the table, whatever becomes of the child. One that
-//! has failed is not, for whatever reason, so it may be written again.
+//! What follows: a write that has succeeded is in the table, whatever becomes of the child. One
+//! that has failed is not, for whatever reason, so it may be written again.
 //!
 //! # Records
 //!
 //! One write is one record, with or without a newline at its end. A key has no spaces, a value may;
-//! control characters are in neither. There are at most [`KEYS_MAX`] keys of [`KEY_MAX`] bytes, with
-//! values of [`VALUE_MAX`]; each writer has one record under way, and [`DEPTH`] of them fit into the
-//! mailbox before writers wait for room.
+//! control characters are in neither. There are at most [`KEYS_MAX`] keys of [`KEY_MAX`] bytes,
+//! with values of [`VALUE_MAX`]; each writer has one record under way, and [`DEPTH`] of them fit
+//! into the mailbox before writers wait for room.
 //!
-//! Reading gives the answer to the last `GET` through the same file. A file that has not written any
-//! has the last answer of all when it was opened, which is what a shell needs, with its two files;
-//! programs that run at the same time should keep theirs open. The device is for root alone.
+//! Reading gives the answer to the last `GET` through the same file. A file that has not written
+//! any has the last answer of all when it was opened, which is what a shell needs, with its two
+//! files; programs that run at the same time should keep theirs open. The device is for root alone.
 //!
 //! | errno | when |
 //! |---|---|

@@ -14,7 +14,8 @@ EIO="Input/output error"
 # What an oops says. All else that a log must not have is as bad here as elsewhere.
 OOPS='panicked at|kernel BUG at|Oops: |cut here|Call Trace|end trace'
 
-# try_oops NAME FUNCTION: as try does it; but there are CRASHES panics in the log, and nothing worse.
+# try_oops NAME FUNCTION: as try does it; but there are CRASHES panics in the
+# log, and nothing worse.
 try_oops() {
 	FAULTS=0 CRASHES=0
 	mark
