@@ -30,7 +30,7 @@ rust-analyzer: rust-metadata ## write rust-project.json for editors
 rust-metadata:
 	@scripts/check-kdir.sh '$(KDIR)'
 
-demo: ## child kernels under load in a virtual machine, on one screen
+demo: ## child kernels under load, and one that crashes, on one screen
 	@scripts/demo.sh
 
 test: ## all tests, in a virtual machine

@@ -100,7 +100,7 @@ open_file() {
 	put "SET a b"
 	exec {fd}<>"$DEV"
 	echo "GET a" >&"$fd" || fail "GET a"
-	! { echo GET >&"$fd"; } 2>/dev/null || fail "taken: GET"
+	! (echo GET >&"$fd") 2>/dev/null || fail "taken: GET"
 	CRASHES=1
 	[ "$(cat <&"$fd")" = b ] || fail "its answer is gone"
 	! rmmod kv_service 2>/dev/null || fail "rmmod took it away"

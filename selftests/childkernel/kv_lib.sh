@@ -21,9 +21,11 @@ put() {
 	{ printf '%s\n' "$1" >"$DEV"; } 2>"$TMP/error" || fail "$1: $(<"$TMP/error")"
 }
 
-# refused WHY RECORD: it must not be, for that reason.
+# refused WHY RECORD: it must not be, for that reason. Written by a process that
+# has no children: the end of one would interrupt the write, and the kernel would
+# begin it again, which counts if it is a crash.
 refused() {
-	if { printf '%s\n' "$2" >"$DEV"; } 2>"$TMP/error"; then
+	if (printf '%s\n' "$2" >"$DEV") 2>"$TMP/error"; then
 		fail "taken: $2"
 	else
 		read -r ERROR <"$TMP/error"
