@@ -38,8 +38,10 @@ use core::marker::PhantomData;
 use kernel::{fmt, prelude::*, str::CString, sync::Arc, ModuleMetadata, ThisModule};
 
 mod grammar;
+mod refused;
 
-use grammar::{Command, Refused, Spawn, What};
+use grammar::{Command, Spawn, What};
+use refused::Refused;
 
 /// The window of a limit, and the longest back-off, if they are not said.
 const WINDOW_MS: u32 = 60_000;

@@ -234,8 +234,9 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
-/* of those that the control file has spawned, and of entry points */
+/* of those that the control file has spawned */
 struct mutex *childkernel_controlled_mutex(void);
+/* of entry points */
 struct mutex *childkernel_entries_mutex(void);
 /* their directories in debugfs */
 struct mutex *childkernel_child_directories_mutex(void);
@@ -270,7 +271,6 @@ void childkernel_hlist_del(struct hlist_node *node);
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
 /* child/fault.rs */
-void childkernel_fault_bug(void);
 void childkernel_fault_null(void);
 #endif
 /* child/region.rs */
@@ -286,6 +286,7 @@ const char *childkernel_module_name(const struct module *mod);
 const char *childkernel_param_cpus(void);
 const char *childkernel_param_workload(void);
 const char *childkernel_param_primitive(void);
+const char *childkernel_param_granularity(void);
 const char *childkernel_param_stats(void);
 const char *childkernel_param_twin(void);
 

@@ -4,7 +4,7 @@
 # The file control: each command, what is refused, many writers at once, and
 # random lines against a model of what should be there. The children are those
 # of the library's loads, and of the entry points that child_test has.
-# shellcheck disable=SC2317,SC2329 # the tests are called by name
+# shellcheck disable=SC2119,SC2317,SC2329 # parameters are optional, tests are called by name
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"

@@ -8,11 +8,15 @@
 #[allow(dead_code)]
 #[path = "../../src/control/grammar.rs"]
 mod grammar;
+#[allow(dead_code)]
+#[path = "../../src/control/refused.rs"]
+mod refused;
 
 use grammar::{
-    parse, Command, Fault, Refused, Restart, Scheduling, Spawn, Stats, What, DEPTH_MAX, LIMIT_MAX,
-    LINE_MAX, MS_MAX, THREADS_MAX,
+    parse, Command, Fault, Restart, Scheduling, Spawn, Stats, What, DEPTH_MAX, LIMIT_MAX, LINE_MAX,
+    MS_MAX, THREADS_MAX,
 };
+use refused::Refused;
 
 fn ok(line: &str) -> Command<'_> {
     parse(line.as_bytes(), true).unwrap_or_else(|e| panic!("{line:?}: {e}"))

@@ -7,7 +7,7 @@
 #![deny(unsafe_code)]
 
 use super::{
-    kind::{Kind, Plan, Roles, Shown, KINDS},
+    kind::{Granularity, Kind, Plan, Roles, Shown, KINDS},
     Config, Shared,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Alone {
         }
         let found = of_load.find(|kind| match primitive {
             Some(word) => kind.primitive == word,
-            None => kind.shown == Shown::Always,
+            None => [Shown::Always, Shown::Alone].contains(&kind.shown),
         });
         let Some(kind) = found else {
             let primitive = primitive.unwrap_or("");
@@ -56,10 +56,19 @@ impl Alone {
             );
             return Err(EINVAL);
         };
-        let pairs = kind.roles == Roles::Pairs;
-        let threads = threads.unwrap_or(if pairs { 2 } else { 1 });
-        if pairs && threads % 2 == 1 {
-            pr_err!("threads={threads}: valid for {workload} are even numbers\n");
+        let threads = threads.unwrap_or(match kind.roles {
+            Roles::Pairs | Roles::Chain => 2,
+            Roles::Same | Roles::WritersAndReaders => 1,
+        });
+        let valid = match kind.roles {
+            Roles::Pairs if threads % 2 == 1 => "are even numbers",
+            Roles::Chain if threads == 1 => "are numbers from 2",
+            // It counts what is in its arena, which the threads of a child share.
+            _ if workload == "memory" && threads != 1 => "is 1",
+            _ => "",
+        };
+        if !valid.is_empty() {
+            pr_err!("threads={threads}: valid for {workload} {valid}\n");
             return Err(EINVAL);
         }
         Ok(Self {
@@ -92,6 +101,7 @@ impl Alone {
                 Roles::WritersAndReaders => self.threads.div_ceil(2),
                 _ => 0,
             },
+            granularity: Granularity::Coarse,
             twin: None,
         };
         let name = self.name.to_str().unwrap_or("?");
