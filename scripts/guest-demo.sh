@@ -42,7 +42,7 @@ die() {
 
 # field NAME KEY: of a child, in the snapshot; without a program that takes time.
 field() {
-	local rest=${stats#*\"name\":\"$1\"}
+	local rest=${stats#*\"name\":\""$1"\"}
 	rest=${rest#*\""$2"\":}
 	rest=${rest%%[,\}]*}
 	echo "${rest//\"/}"
@@ -101,7 +101,7 @@ snapshot start
 sleep "$before"
 snapshot 0
 for ((n = 1; n <= panics; n++)); do
-	next=$((${at[0]} + n * 1000000))
+	next=$((at[0] + n * 1000000))
 	echo "crash $id panic" >"$dir/control"
 	until_running $((n + 1))
 	left=$((next - ${EPOCHREALTIME/./}))
