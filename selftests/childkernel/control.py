@@ -16,7 +16,6 @@ those that are not of this file, if it is loaded.
 
 import errno
 import os
-import re
 import sys
 import time
 
@@ -265,10 +264,9 @@ def do_loads(control):
                                    f"threads={threads} memory=64k",
                                    Kid("one", label, "childkernel", threads, None))
             control.compare(label)
-            done = 0
             for command in ("restart", "remove"):
-                ensure(eventually(lambda: control.child(number)["ops"] > done), f"{label}: no ops")
                 done = control.child(number)["ops"]
+                ensure(eventually(lambda: control.child(number)["ops"] > done), f"{label}: no ops")
                 ensure(control.child(number)["violations"] == 0, f"{label}: violations")
                 control.log.look()
                 ends_well(label, control.must(f"{command} {number}"))
