@@ -10,7 +10,12 @@
 //!
 //! Kernel threads ignore signals. A child is asked to stop by `kthread_stop()`, which ends
 //! interruptible waits and sleeps but no others. So a child waits interruptibly or with a limit,
-//! and asks [`Context::should_stop`] in each loop. Stopping waits for as long as it does not.
+//! and asks [`Context::should_stop`] in each loop. One that has not ended two heartbeats after it
+//! was asked to, or ten seconds if it has none, is given up.
+//!
+//! What a thread holds when it dies stays held. So what several children use together is a
+//! [`ResilientSpinLock`](crate::sync::ResilientSpinLock), whose waiters get an error then, or is waited for with a limit; and what one child
+//! uses alone is made anew for each of its generations, by [`Builder::spawn_with`].
 //!
 //! A child that its owner forgot is joined inside a module notifier, so a child neither registers
 //! nor unregisters one, nor loads a module.
@@ -58,8 +63,11 @@ use kernel::{
 pub mod arena;
 mod body;
 mod builder;
+#[allow(unsafe_code)]
+pub mod call;
 mod context;
 mod deputy;
+mod directory;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 mod fault;
 #[allow(unsafe_code)]
@@ -70,6 +78,8 @@ mod life;
 pub mod mailbox;
 mod port;
 mod record;
+#[allow(unsafe_code)]
+pub mod region;
 pub(crate) mod report;
 pub mod restart;
 mod run;
@@ -80,6 +90,7 @@ mod watch;
 
 pub use arena::{Arena, ArenaBox};
 pub use builder::Builder;
+pub use call::Call;
 pub use context::{Context, Nothing};
 pub use deputy::Exit;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
@@ -87,6 +98,7 @@ pub use fault::Fault;
 pub use history::Past;
 pub use port::Port;
 pub use record::{End, Identity, MailMeter, Record};
+pub use region::{ReadOnly, ReadWrite, Region, Shared};
 pub use restart::Restart;
 pub use state::State;
 pub use thread::Scheduling;
@@ -150,10 +162,17 @@ impl Child {
             (body.wish(&self.record, period), body.is_buried())
         };
         if buried {
-            CHILDREN.remove(&mut token, self);
-            self.record.watch.kick();
+            self.unlist();
         }
         wish
+    }
+
+    /// Nobody finds it any more.
+    fn unlist(&self) {
+        CHILDREN.remove(&mut Token::outermost(), self);
+        directory::remove(&self.record);
+        // The supervisor may have missed another for it.
+        self.record.watch.kick();
     }
 
     /// Asks the child to end, and waits until it has, or was given up.
@@ -291,8 +310,7 @@ impl<T: Send + 'static> Handle<T> {
 impl<T: Send + 'static> Drop for Handle<T> {
     fn drop(&mut self) {
         if self.child.close(For::Present) {
-            CHILDREN.remove(&mut Token::outermost(), &self.child);
-            self.child.record.watch.kick();
+            self.child.unlist();
         }
     }
 }
@@ -354,6 +372,6 @@ fn join_forgotten(owner: usize) -> bool {
         // if it is being dropped just now, that has to be over.
         child.close(For::All);
         child.closed.wait();
-        CHILDREN.remove(&mut token, &child);
+        child.unlist();
     }
 }

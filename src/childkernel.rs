@@ -73,7 +73,7 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
-    _files: ffi::debugfs::Dir,
+    _files: child::report::Files,
     workload: workload::Workload,
     _watching: child::Watching,
     #[pin]
@@ -106,7 +106,11 @@ impl kernel::InPlaceModule for ChildKernel {
             _going <- ffi::GoingNotifier::new(child::owner_goes),
             _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
             workload: workload::Workload::start(module, &config?)?,
-            _files: child::report::create_files::<Self>(),
+            // From here on nothing fails.
+            _files: child::report::Files::create::<Self>(),
+            _: {
+                workload.begin();
+            },
         })
     }
 }

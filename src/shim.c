@@ -108,12 +108,19 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 
 static DEFINE_MUTEX(children_mutex);
+static DEFINE_MUTEX(child_directories_mutex);
 static DEFINE_MUTEX(locks_mutex);
 static DEFINE_MUTEX(watch_mutex);
+static DEFINE_MUTEX(lock_directories_mutex);
 
 struct mutex *childkernel_children_mutex(void)
 {
 	return &children_mutex;
+}
+
+struct mutex *childkernel_child_directories_mutex(void)
+{
+	return &child_directories_mutex;
 }
 
 struct mutex *childkernel_locks_mutex(void)
@@ -157,6 +164,11 @@ void childkernel_fault_null(void)
 	WRITE_ONCE(*(int *)NULL, 0);
 }
 #endif
+
+struct mutex *childkernel_lock_directories_mutex(void)
+{
+	return &lock_directories_mutex;
+}
 
 bool childkernel_owns(const struct module *owner, unsigned long addr)
 {

@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/local_lock.h>
+#include <linux/mm_types.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu-rwsem.h>
@@ -233,10 +234,14 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
-/* and the list of counted locks */
+/* their directories in debugfs */
+struct mutex *childkernel_child_directories_mutex(void);
+/* the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
 /* and who watches the children */
 struct mutex *childkernel_watch_mutex(void);
+/* and their directories */
+struct mutex *childkernel_lock_directories_mutex(void);
 
 /* child/record.rs */
 void childkernel_trace_child_state(u64 id, u32 generation, const char *name,
@@ -265,6 +270,11 @@ void childkernel_hlist_del(struct hlist_node *node);
 void childkernel_fault_bug(void);
 void childkernel_fault_null(void);
 #endif
+/* child/region.rs */
+void *childkernel_region_map(struct page **pages, unsigned int count,
+			     bool read_only);
+void childkernel_region_unmap(const void *addr);
+bool childkernel_region_ro_is_enforced(void);
 
 /* ffi/ */
 void childkernel_ndelay(unsigned long ns);

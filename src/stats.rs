@@ -19,9 +19,13 @@ use kernel::{
 };
 
 mod counted;
+mod counters;
+pub(crate) mod directories;
+pub(crate) mod directory;
 mod histogram;
 pub(crate) mod json;
 mod lock_stats;
+mod site;
 
 pub use counted::{Counted, CountedGuard};
 pub use lock_stats::{LockStats, SAMPLE};
@@ -83,6 +87,18 @@ static LOCKS: Registry<levels::CountedLocks, LockStats> = Registry::new(Registry
 /// `ENOMEM`.
 pub fn locks() -> Result<KVec<Arc<LockStats>>> {
     LOCKS.collect(&mut Token::outermost(), |stats| Some(stats.clone()))
+}
+
+/// Lets the counts of all counted locks begin again at zero, as [`LockStats::reset`] does.
+///
+/// # Errors
+///
+/// `ENOMEM`; nothing is reset then.
+pub fn reset_all() -> Result {
+    for lock in &locks()? {
+        lock.reset();
+    }
+    Ok(())
 }
 
 /// Writes the value of the key `locks` of `stats.json`.

@@ -96,7 +96,8 @@ struct Shared {
     load: Arc<dyn Load>,
     config: Config,
     children: usize,
-    /// Completed when all children have been made: those that ran before would be in the way.
+    /// Completed when all children of all loads, and their files, have been made: those that ran
+    /// before would be in the way.
     #[pin]
     begin: Completion,
     /// Ends all at once; they are joined one after the other.
@@ -263,7 +264,6 @@ impl Session {
             config.think_ns,
             config::Duration(config.seconds)
         );
-        this.shared.begin.complete_all();
         Ok(this)
     }
 
@@ -293,6 +293,14 @@ impl Drop for Workload {
 }
 
 impl Workload {
+    /// Lets the children begin, who are waiting for it. Until then they leave the CPUs to whoever
+    /// has something to do before.
+    pub(crate) fn begin(&self) {
+        for session in &self.sessions {
+            session.shared.begin.complete_all();
+        }
+    }
+
     /// Tells all loads to end, all together. Does not wait.
     pub(crate) fn stop(&self) {
         for session in &self.sessions {
@@ -300,7 +308,7 @@ impl Workload {
         }
     }
 
-    /// Starts what `config` asks for: nothing, by default.
+    /// Makes what `config` asks for: nothing, by default. It waits for [`begin`](Self::begin).
     ///
     /// # Errors
     ///

@@ -50,7 +50,7 @@ from_outside() {
 		'child("fails-once")["error"] == 0 and child("fails-once")["state"] == "running"' \
 		'child("fails-once")["generation"] == 2 and child("fails-once")["ops"] > 0' \
 		'child("many")["threads"] == 4 and child("many")["ops"] > 0' \
-		'[l["name"] for l in locks] == ["outsider/flag"]' \
+		'[l["name"] for l in locks] == ["outsider/flag", "outsider/same", "outsider/same"]' \
 		'lock("outsider/flag")["kind"] == "flag"' \
 		'lock("outsider/flag")["acquisitions"] == 2 and lock("outsider/flag")["contended"] == 1' \
 		'len(lock("outsider/flag")["sites"]) == 1' \

@@ -44,17 +44,28 @@ forgotten_boxes() {
 	check_memory
 }
 
+# 16,000 calls, answered or not: likewise.
+calls_over() {
+	cases_come "$DIR/run"
+	run_case calls_leave_nothing
+	remember_memory
+	run_case calls_leave_nothing
+	check_memory
+}
+
 cases child_test
-begin $((6 + ${#CASES[@]}))
+begin $((7 + ${#CASES[@]}))
 try_cases
 if [ -e "$FILE" ]; then
 	try "a child that fails is in the log" logs states_after_an_error 2
 	try "one that was asked to stop is not" logs states_stop_ends_a_wait 0
 	try "a nice value is that of the thread" nice
 	try "what is left in an arena goes with it" forgotten_boxes
+	try "a call that is over leaves nothing" calls_over
 else
 	for name in "a child that fails is in the log" "one that was asked to stop is not" \
-		"a nice value is that of the thread" "what is left in an arena goes with it"; do
+		"a nice value is that of the thread" "what is left in an arena goes with it" \
+		"a call that is over leaves nothing"; do
 		try_skip "$name" "no $FILE"
 	done
 fi

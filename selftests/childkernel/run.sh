@@ -20,6 +20,7 @@ TOPICS=(
 	children:90
 	unload:120
 	open_file:60
+	files:120
 	hello:60
 	outsider:90
 	tour:60

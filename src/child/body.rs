@@ -127,6 +127,7 @@ impl Body {
         generation.life.bequeath(self.remains.take());
         record.generation.store(number, Relaxed);
         record.outcome.store(End::Returned.to_word(), Relaxed);
+        record.silence.store(0, Relaxed);
         self.started = record.now();
         record.transition(State::Running);
         generation.wake();
@@ -197,6 +198,7 @@ impl Body {
         Leftovers {
             _deputy: self.deputy.take(),
             _remains: self.remains.take(),
+            _funeral: self.funeral.take(),
             program: self.program.take(),
             _hook: self.hook.take(),
         }
@@ -516,6 +518,7 @@ pub(super) struct Leftovers {
     // First: it may run the rest.
     _deputy: Option<Thread<Deputy>>,
     _remains: Chain,
+    _funeral: Chain,
     program: Option<Arc<dyn Program>>,
     _hook: Option<Arc<dyn OnExit>>,
 }

@@ -7,6 +7,7 @@ use super::{
     arena,
     context::{self, Nothing},
     deputy::{Exit, OnExit},
+    directory,
     history::History,
     record::{MailMeter, Record},
     restart::{Restart, Restarts, LIMIT_MAX},
@@ -281,6 +282,7 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
         )?;
         // Listed first: once it runs nothing may fail. The handle takes it off again.
         CHILDREN.add(&mut Token::outermost(), child.clone())?;
+        directory::add(&child.record);
         Ok(child)
     }
 

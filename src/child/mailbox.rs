@@ -34,12 +34,14 @@
 //! [`Mailbox::close`]. Senders then get `EPIPE` and their value back, those that wait too. The
 //! receiver takes what is still inside, and gets `EPIPE` after that. What nobody receives is
 //! dropped when the receiver is: once, by the thread that drops it.
+//! For a receiver that has died there is [`Mailbox::abort`]: see [calls](super::call).
 //!
 //! # The rival
 //!
 //! [`Guarded`], a queue under a spinlock with two semaphores, does the same in the way that
 //! needs no thought. It is there to be measured against: `Mailbox::<T, Guarded<T>>::open(depth)`.
 
+use super::call::Calls;
 use crate::sync::{
     atomic::{Atomic, Full, Relaxed},
     Completion,
@@ -73,7 +75,7 @@ pub enum Wait {
 }
 
 /// Waits for a completion in this way, and keeps what is left of the limit.
-fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
+pub(super) fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
     match wait {
         Wait::No => Err(EAGAIN),
         Wait::Interruptible => what.wait_interruptible(),
@@ -194,7 +196,9 @@ pub trait Channel<T>: Sized + Send + Sync {
 #[pin_data]
 pub struct Mailbox<T: Send + 'static, C: Channel<T> = LockFree<T>> {
     #[pin]
-    channel: C,
+    pub(super) channel: C,
+    #[pin]
+    pub(super) calls: Calls,
     senders: Atomic<usize>,
     _messages: PhantomData<fn(T) -> T>,
 }
@@ -210,6 +214,7 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
         let mailbox = Arc::pin_init(
             try_pin_init!(Self {
                 channel <- C::new(depth),
+                calls <- Calls::new(),
                 senders: Atomic::new(1),
                 _messages: PhantomData,
             }),
@@ -228,11 +233,6 @@ impl<T: Send + 'static, C: Channel<T>> Mailbox<T, C> {
     /// Context: process.
     pub fn close(&self) {
         self.channel.close();
-    }
-
-    /// TEMP
-    pub fn abort(&self) {
-        self.close();
     }
 
     /// Whether it is closed.
@@ -442,5 +442,7 @@ impl<T: Send + 'static, C: Channel<T>> Drop for Receiver<T, C> {
             // A sender has a place already and was interrupted before its value was in.
             fsleep(Delta::from_millis(1));
         }
+        // A caller does not wait for what is dropped with the last sender, which it may be.
+        self.mailbox.calls.fail();
     }
 }

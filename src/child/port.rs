@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    call::Call,
     mailbox::{SendError, Sender},
     record::{Identity, Record},
 };
@@ -46,7 +47,7 @@ impl<T: Send + 'static> Port<T> {
 
     /// How an error of the mailbox is to be understood: the mailbox of a generation that another
     /// has followed does not come back.
-    pub(super) fn explain(&self, error: Error) -> Error {
+    fn explain(&self, error: Error) -> Error {
         if error == EPIPE && self.record.identity() != self.identity {
             ESTALE
         } else {
@@ -91,6 +92,30 @@ impl<T: Send + 'static> Port<T> {
     /// `ETIMEDOUT` when the limit is over, and as [`send`](Self::send). The value comes back.
     pub fn send_timeout(&self, value: T, limit: Jiffies) -> Result<(), SendError<T>> {
         self.explained(self.sender.send_timeout(value, limit))
+    }
+}
+
+impl<Q: Send + 'static, R: Send + 'static> Port<Call<Q, R>> {
+    /// Asks, and waits for room and for the answer: see [`Sender::call`].
+    ///
+    /// Context: process.
+    ///
+    /// # Errors
+    ///
+    /// `EPIPE` if there will be no answer, `ESTALE` if the child has been started again since;
+    /// `ERESTARTSYS` when interrupted, `ENOMEM`. The request is gone.
+    pub fn call(&self, request: Q) -> Result<R> {
+        self.sender.call(request).map_err(|e| self.explain(e))
+    }
+
+    /// The same, and waits at most `limit` jiffies in all.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT` when the limit is over, and as [`call`](Self::call).
+    pub fn call_timeout(&self, request: Q, limit: Jiffies) -> Result<R> {
+        let answer = self.sender.call_timeout(request, limit);
+        answer.map_err(|error| self.explain(error))
     }
 }
 

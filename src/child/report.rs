@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files `summary` and `stats.json`: all children and all counted locks.
+//! What debugfs shows. The files `summary` and `stats.json`: all children and all counted locks.
 //!
 //! Both format a snapshot: the lists are copied first, and no lock is held while writing.
 #![deny(unsafe_code)]
 
-use super::list;
+use super::{directory, list};
 use crate::{
     ffi::{
         debugfs::{Dir, Show},
@@ -18,12 +18,30 @@ use kernel::{fmt, prelude::*, ModuleMetadata};
 /// The version of the layout of `stats.json`. It changes when a key changes or goes.
 const SCHEMA: u32 = 1;
 
-/// Creates the directory `childkernel` and its files, which keep module `M` while they are open.
-pub(crate) fn create_files<M: ModuleMetadata>() -> Dir {
-    let dir = Dir::new(M::NAME);
-    dir.file::<M, Summary>(c"summary");
-    dir.file::<M, Json>(c"stats.json");
-    dir
+/// The directory `childkernel` and all that is in it, removed when dropped.
+pub(crate) struct Files(#[expect(dead_code, reason = "is dropped")] Dir);
+
+impl Files {
+    /// Creates all files there are, and those of what will be. They keep module `M` while they are
+    /// open.
+    ///
+    /// Nothing may fail any more that would end the module's init: a module that never came to
+    /// life is freed without regard to who has its files open.
+    pub(crate) fn create<M: ModuleMetadata>() -> Self {
+        let dir = Dir::new(M::NAME);
+        dir.file::<M, Summary>(c"summary");
+        dir.file::<M, Json>(c"stats.json");
+        directory::open::<M>(&dir);
+        stats::directory::open::<M>(&dir);
+        Self(dir)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        directory::close();
+        stats::directory::close();
+    }
 }
 
 /// For people: one screen.

@@ -3,10 +3,8 @@
 //! Times in buckets that double: cheap to fill, good enough to tell 100 ns from 10 µs.
 #![deny(unsafe_code)]
 
-use crate::sync::{
-    atomic::{Atomic, Relaxed},
-    percpu::PerCpuCounters,
-};
+use super::counters::Counters;
+use crate::sync::atomic::{Atomic, Relaxed};
 use kernel::{fmt, prelude::*};
 
 /// Bucket 0 holds zero, bucket `i` holds `2^(i-1)` to `2^i - 1` ns; the last also all above.
@@ -14,7 +12,7 @@ const BUCKETS: usize = 40;
 
 /// A histogram of times in ns.
 pub(super) struct Histogram {
-    buckets: PerCpuCounters<BUCKETS>,
+    buckets: Counters<BUCKETS>,
     max: Atomic<u64>,
 }
 
@@ -38,7 +36,7 @@ impl Histogram {
     /// `ENOMEM`.
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
-            buckets: PerCpuCounters::new()?,
+            buckets: Counters::new()?,
             max: Atomic::new(0),
         })
     }
@@ -57,12 +55,43 @@ impl Histogram {
         }
     }
 
-    /// Sums up.
-    pub(super) fn quantiles(&self) -> Quantiles {
+    /// Lets it begin again, empty. A time that is recorded at this very moment may be lost.
+    pub(super) fn reset(&self) {
+        // First, so that no time counts that is longer than the longest.
+        self.max.store(0, Relaxed);
+        self.buckets.reset();
+    }
+
+    fn sums(&self) -> [u64; BUCKETS] {
         let mut sums = [0u64; BUCKETS];
         for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = self.buckets.sum(i);
+            *sum = self.buckets.count(i);
         }
+        sums
+    }
+
+    /// Writes what `quantiles` says, a word and a number a line, then a line for each bucket that
+    /// is not empty: the shortest and the longest time that belong there, and how many there were.
+    pub(super) fn write_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sums = self.sums();
+        let q = self.quantiles_of(&sums);
+        f.write_fmt(fmt!("count {}\np50 {}\n", q.count, q.p50))?;
+        f.write_fmt(fmt!("p99 {}\nmax {}\n", q.p99, q.max))?;
+        for (i, n) in sums.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let end = 1u64 << i;
+            // The last bucket has no upper end.
+            let upper = if i < BUCKETS - 1 { end - 1 } else { q.max };
+            f.write_fmt(fmt!("{} {upper} {n}\n", end / 2))?;
+        }
+        Ok(())
+    }
+
+    /// Sums up.
+    pub(super) fn quantiles(&self) -> Quantiles {
+        self.quantiles_of(&self.sums())
+    }
+
+    fn quantiles_of(&self, sums: &[u64; BUCKETS]) -> Quantiles {
         let count = sums.iter().fold(0u64, |a, n| a.wrapping_add(*n));
         let max = self.max.load(Relaxed);
 

@@ -21,8 +21,10 @@ use kernel::{
 #[derive(Clone, Copy)]
 pub(crate) enum RegistryMutex {
     Children,
+    ChildDirectories,
     Locks,
     Watch,
+    LockDirectories,
 }
 
 impl RegistryMutex {
@@ -31,8 +33,10 @@ impl RegistryMutex {
         unsafe {
             match self {
                 Self::Children => crate::ffi::childkernel_children_mutex(),
+                Self::ChildDirectories => crate::ffi::childkernel_child_directories_mutex(),
                 Self::Locks => crate::ffi::childkernel_locks_mutex(),
                 Self::Watch => crate::ffi::childkernel_watch_mutex(),
+                Self::LockDirectories => crate::ffi::childkernel_lock_directories_mutex(),
             }
         }
     }
@@ -56,24 +60,47 @@ impl Lockable for RegistryMutex {
     }
 }
 
+/// A static value behind a static mutex of level `V`.
+///
+/// Context: process, may sleep.
+pub(crate) struct Global<V: Level, T> {
+    mutex: Ordered<V, RegistryMutex>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: The value is only touched under the mutex.
+unsafe impl<V: Level, T: Send> Sync for Global<V, T> {}
+
+impl<V: Level, T> Global<V, T> {
+    /// Puts `value` behind the given mutex.
+    pub(crate) const fn new(mutex: RegistryMutex, value: T) -> Self {
+        Self {
+            mutex: Ordered::of(mutex),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Calls `f` with the value and the token for what may be taken meanwhile.
+    pub(crate) fn with<H: Before<V>, R>(
+        &self,
+        token: &mut Token<'_, H>,
+        f: impl FnOnce(&mut T, &mut Token<'_, V>) -> R,
+    ) -> R {
+        let (_guard, mut token) = self.mutex.lock(token);
+        // SAFETY: The value is only touched here, under the mutex, which is always the same one.
+        f(unsafe { &mut *self.value.get() }, &mut token)
+    }
+}
+
 /// A list of reference-counted things behind a static mutex of level `V`.
 ///
 /// Context: process, may sleep. Nothing is locked and no reference is dropped while it is held.
-pub(crate) struct Registry<V: Level, T: 'static> {
-    mutex: Ordered<V, RegistryMutex>,
-    items: UnsafeCell<KVec<Arc<T>>>,
-}
-
-// SAFETY: The items are only touched under the mutex.
-unsafe impl<V: Level, T: Send + Sync> Sync for Registry<V, T> {}
+pub(crate) struct Registry<V: Level, T: 'static>(Global<V, KVec<Arc<T>>>);
 
 impl<V: Level, T> Registry<V, T> {
     /// Makes an empty registry behind the given mutex.
     pub(crate) const fn new(mutex: RegistryMutex) -> Self {
-        Self {
-            mutex: Ordered::of(mutex),
-            items: UnsafeCell::new(KVec::new()),
-        }
+        Self(Global::new(mutex, KVec::new()))
     }
 
     /// Calls `f` with the list. `f` must neither lock nor drop anything.
@@ -82,9 +109,7 @@ impl<V: Level, T> Registry<V, T> {
         token: &mut Token<'_, H>,
         f: impl FnOnce(&mut KVec<Arc<T>>) -> R,
     ) -> R {
-        let (_guard, _token) = self.mutex.lock(token);
-        // SAFETY: The items are only touched here, under the mutex, which is always the same one.
-        f(unsafe { &mut *self.items.get() })
+        self.0.with(token, |items, _| f(items))
     }
 
     /// Adds `item`.

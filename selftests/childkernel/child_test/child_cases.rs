@@ -19,7 +19,11 @@ use harness::{
 };
 
 mod arena;
+mod calls;
+mod calls_end;
 mod mailbox;
+mod regions;
+mod revocation;
 mod states;
 #[allow(dead_code)] // Shared too.
 #[path = "../sync_test/timers.rs"]
@@ -27,7 +31,16 @@ mod timers;
 mod waiting;
 
 /// All there are.
-static CASES: &[&[Case]] = &[states::CASES, waiting::CASES, arena::CASES, mailbox::CASES];
+static CASES: &[&[Case]] = &[
+    states::CASES,
+    waiting::CASES,
+    arena::CASES,
+    mailbox::CASES,
+    calls::CASES,
+    calls_end::CASES,
+    regions::CASES,
+    revocation::CASES,
+];
 
 module! {
     type: ChildTest,

@@ -704,12 +704,27 @@ const CHECKS: [(&str, Check); 16] = [
     ("modes", modes),
 ];
 
+/// Two locks of the same name, of which the second is taken twice.
+fn same_names() -> Result<KVec<Pin<KBox<Counted<SpinLock<u64>>>>>> {
+    let mut all = KVec::new();
+    for n in 1..=2u64 {
+        let lock = Counted::new(c"outsider/same", new_spinlock!(0, "outsider_same"));
+        let lock: Pin<KBox<Counted<SpinLock<u64>>>> = KBox::pin_init(lock, GFP_KERNEL)?;
+        for _ in 0..n {
+            **lock.lock() += 1;
+        }
+        all.push(lock, GFP_KERNEL)?;
+    }
+    Ok(all)
+}
+
 /// What stays until unload, to be looked at from outside.
 struct Outsider {
     _failed: Handle,
     _restarted: Handle,
     _many: Handle,
     _flag: Arc<Counted<Flag>>,
+    _same: KVec<Pin<KBox<Counted<SpinLock<u64>>>>>,
     late: Arc<RcuList<Late>>,
 }
 
@@ -724,6 +739,7 @@ impl kernel::Module for Outsider {
             GFP_KERNEL,
         )?;
         report("own_lock", contend(module, &flag));
+        let same = same_names()?;
 
         let failed = Builder::new(module, c"fails").spawn(|_| Err(EIO))?;
         report(
@@ -759,6 +775,7 @@ impl kernel::Module for Outsider {
             _restarted: restarted,
             _many: many,
             _flag: flag,
+            _same: same,
             late: late_list()?,
         })
     }

@@ -16,6 +16,10 @@ lock_levels! {
     pub Load,
     /// What a load keeps for its end.
     pub LoadEnd,
+    /// The directories of all children in debugfs.
+    pub ChildDirectories,
+    /// The directories of all counted locks in debugfs.
+    pub LockDirectories,
     /// The list of all children. Nothing is taken under it.
     pub Children,
     /// Who watches the children. Nothing is taken under it.
