@@ -19,10 +19,23 @@ mod harness;
 use harness::{eventually, is_done, run, spawn, stop_gives, Case, HOUR_MS};
 
 mod cell;
+mod cycles;
+mod ends;
 mod holdings;
+mod lost;
+mod restarts;
+#[allow(dead_code)] // Shared too.
+#[path = "../sync_test/timers.rs"]
+mod timers;
 
 /// All there are.
-static CASES: &[&[Case]] = &[holdings::CASES];
+static CASES: &[&[Case]] = &[
+    holdings::CASES,
+    ends::CASES,
+    cycles::CASES,
+    restarts::CASES,
+    lost::CASES,
+];
 
 module! {
     type: CrashTest,

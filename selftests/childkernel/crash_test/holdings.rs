@@ -7,14 +7,17 @@ use super::{
     is_done, spawn, stop_gives,
 };
 use childkernel::{
-    child::Context,
+    child::{
+        region::{ReadOnly, Region, Shared},
+        Context,
+    },
     new_semaphore, new_seqlock,
     sync::{
-        new_mutex, new_spinlock, rcu, Mutex, MutexExt, ResilientSpinLock, Semaphore, SeqLock,
-        SpinLock,
+        atomic::Relaxed, new_mutex, new_spinlock, rcu, Mutex, MutexExt, ResilientSpinLock,
+        Semaphore, SeqLock, SpinLock,
     },
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{page::PAGE_SIZE, prelude::*, sync::Arc};
 
 /// Each holding with each kind: `crash_KIND_HOLDING`.
 macro_rules! matrix {
@@ -53,6 +56,7 @@ matrix! {
     rcu: Rcu;
     arena: Arena;
     message: Message;
+    page: Page;
 }
 
 type Ctx<'a> = Context<'a, Order>;
@@ -240,5 +244,37 @@ impl Holding for Message {
     fn hold(&self, _: &mut Ctx<'_>, parcel: Parcel, kind: Kind) -> Result {
         let _held = parcel;
         kind.fail()
+    }
+}
+
+/// A page that is lent read-only, with a view that nobody ends if its thread dies.
+pub(crate) struct Page {
+    shared: Shared<ReadOnly>,
+    region: Pin<KBox<Region>>,
+}
+
+impl Holding for Page {
+    fn make() -> Result<Arc<Self>> {
+        let region = KBox::pin_init(Region::new(PAGE_SIZE), GFP_KERNEL)?;
+        let shared = region.lend()?;
+        Ok(Arc::new(Self { shared, region }, GFP_KERNEL)?)
+    }
+
+    fn hold(&self, _: &mut Ctx<'_>, parcel: Parcel, kind: Kind) -> Result {
+        drop(parcel);
+        let _view = self.shared.view()?;
+        kind.fail()
+    }
+
+    /// It is never unmapped while it may be used, and the owner has it all the time.
+    fn wanted(this: &Arc<Self>, lost: bool) -> Result {
+        let first = this.region.words().first().ok_or(EINVAL)?;
+        first.store(5, Relaxed);
+        let seen = this.shared.view()?.first().map(|word| word.load(Relaxed));
+        ensure!(seen == Some(5));
+        let revoked = this.region.revoke(Context::jiffies(50));
+        ensure!(revoked.err() == lost.then_some(ETIMEDOUT));
+        ensure!(this.shared.view().err() == Some(EACCES));
+        Ok(())
     }
 }
