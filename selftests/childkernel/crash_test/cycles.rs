@@ -73,7 +73,8 @@ fn cycles(times: u32, kind: Kind) -> Result {
     ensure!(eventually(
         || record.generation() == times + 1 && record.state() == State::Running
     ));
-    ensure!(record.restarts() == u64::from(times) && record.violations() == 0);
+    ensure!(record.restarts() == u64::from(times));
+    ensure!(record.violations() == 0);
     ensure!(record.crashes() == if kind.is_crash() { u64::from(times) } else { 0 });
     let memory = record.memory();
     // One generation's, and never more.
