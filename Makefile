@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -35,6 +35,9 @@ demo: ## child kernels under load in a virtual machine, on one screen
 
 test: ## all tests, in a virtual machine
 	@scripts/test.sh '$(LANE)'
+
+test-crash: ## what dying children cost: a machine for each case that may take it
+	@scripts/test-crash.sh '$(LANE)'
 
 # Values reach the script whole, whatever quotes they hold.
 vm: export CK_VM_CMD := $(value CMD)
