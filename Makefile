@@ -33,7 +33,7 @@ rust-metadata:
 demo: ## child kernels under load in a virtual machine, on one screen
 	@scripts/demo.sh
 
-test: ## all tests, in a virtual machine
+test: ## all tests, in virtual machines
 	@scripts/test.sh '$(LANE)'
 
 test-crash: ## what dying children cost: a machine for each case that may take it
