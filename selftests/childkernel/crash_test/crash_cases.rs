@@ -16,7 +16,7 @@ use kernel::{
 #[allow(dead_code, unused_macros)] // Shared with modules that need other parts of it.
 #[path = "../harness.rs"]
 mod harness;
-use harness::{eventually, is_done, run, spawn, stop_gives, Case, HOUR_MS};
+use harness::{eventually, is_done, run, spawn, spawn_on, stop_gives, Case, HOUR_MS};
 
 mod cell;
 mod cycles;

@@ -4,7 +4,7 @@
 
 use super::{
     cell::{cell, Holding, Kind, Order, Parcel},
-    is_done, spawn, stop_gives,
+    is_done, spawn, spawn_on, stop_gives,
 };
 use childkernel::{
     child::{
@@ -13,8 +13,8 @@ use childkernel::{
     },
     new_semaphore, new_seqlock,
     sync::{
-        atomic::Relaxed, new_mutex, new_spinlock, rcu, Mutex, MutexExt, ResilientSpinLock,
-        Semaphore, SeqLock, SpinLock,
+        atomic::Relaxed, new_mutex, new_spinlock, new_spinlock_irq, preempt::irqs_disabled, rcu,
+        Mutex, MutexExt, ResilientSpinLock, Semaphore, SeqLock, SpinLock, SpinLockIrq,
     },
 };
 use kernel::{page::PAGE_SIZE, prelude::*, sync::Arc};
@@ -49,6 +49,7 @@ macro_rules! matrix {
 matrix! {
     nothing: Nothing;
     spinlock: SpinLock<u64>;
+    spinlock_irq: SpinLockIrq<u64>;
     resilient: ResilientSpinLock<u64>;
     mutex: Mutex<u64>;
     semaphore: Semaphore;
@@ -89,6 +90,38 @@ impl Holding for SpinLock<u64> {
     fn wanted(this: &Arc<Self>, lost: bool) -> Result {
         let free = this.try_lock().is_some();
         ensure!(free != lost);
+        Ok(())
+    }
+}
+
+/// The same. Interrupts do not stay off, nor is their count wrong from then on.
+impl Holding for SpinLockIrq<u64> {
+    fn make() -> Result<Arc<Self>> {
+        Arc::pin_init(new_spinlock_irq!(0, "crash_spinlock_irq"), GFP_KERNEL)
+    }
+
+    fn hold(&self, _: &mut Ctx<'_>, parcel: Parcel, kind: Kind) -> Result {
+        drop(parcel);
+        let _guard = self.lock();
+        kind.fail()
+    }
+
+    fn wanted(this: &Arc<Self>, lost: bool) -> Result {
+        let free = this.try_lock().is_some();
+        ensure!(free != lost);
+        for cpu in 0..2 {
+            let other = Self::make()?;
+            let child = spawn_on(c"other", cpu, move |_| {
+                let guard = other.lock();
+                let off = irqs_disabled();
+                drop(guard);
+                match off && !irqs_disabled() {
+                    true => Ok(()),
+                    false => Err(EBUSY),
+                }
+            })?;
+            ensure!(is_done(&child));
+        }
         Ok(())
     }
 }

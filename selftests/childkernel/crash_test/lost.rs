@@ -9,7 +9,7 @@ use super::{
     cell::Kind,
     eventually,
     harness::a_while,
-    spawn,
+    spawn, spawn_on,
     timers::{Hard, Interrupt, Soft},
 };
 use childkernel::{
@@ -50,7 +50,7 @@ fn wait_for_the_end() -> Result {
 
 /// A child that runs `body` on the second CPU, so that the first can tell.
 fn there(name: &CStr, body: fn()) -> Result {
-    let child = super::harness::spawn_on(name, 1, move |_| {
+    let child = spawn_on(name, 1, move |_| {
         body();
         Ok(())
     })?;
@@ -68,7 +68,7 @@ fn lost_spinlock_wanted() -> Result {
         Kind::Panic.fail()
     })?;
     ensure!(eventually(|| died.record().state() == State::Crashed));
-    let wanted = super::harness::spawn_on(c"spins", 1, move |_| {
+    let wanted = spawn_on(c"spins", 1, move |_| {
         *lock.lock() += 1;
         Ok(())
     })?;
