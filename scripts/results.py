@@ -158,6 +158,8 @@ HEADER = re.compile("|".join((
 # These continue a splat that is already open, and else are one.
 MORE = re.compile(r"\bOops\b|\bkernel BUG at|Call Trace:|\[ cut here \]|---\[ end trace")
 END = re.compile(r"---\[ end trace|</TASK>")
+# What a program is told that has asked for what there is not: no splat, whatever words are in it.
+REFUSED = re.compile(r"^[a-z_]+: [^:]+: valid are ")
 MARK = re.compile(r"childkernel-selftest: expect-(begin|end)\s*(.*)")
 STAMP = re.compile(r"^\[\s*([\d.]+)\](?:\[[^]]*\])?\s?")
 # A splat's lines follow each other; this far apart they are two.
@@ -176,6 +178,8 @@ def splats(lines):
         if mark:
             expect = mark.group(2).strip() if mark.group(1) == "begin" else None
             current = None
+            continue
+        if REFUSED.search(text):
             continue
         header = HEADER.search(text)
         more = MORE.search(text)

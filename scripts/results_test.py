@@ -159,6 +159,12 @@ class SplatTest(unittest.TestCase):
         self.assertEqual(self.splats("[ 1.0] childkernel: loaded\n[ 1.1] rcu: Hierarchical RCU\n"
                                      "[ 1.2] childkernel: 0 leaked, leaked=0\n"), [])
 
+    def test_refused(self):
+        self.assertEqual(self.splats("[ 1.0] childkernel: twin=x: valid are swapped, leak\n"), [])
+        self.assertEqual(len(self.splats("[ 1.0] childkernel: a leak: valid are none\n"
+                                         "[ 1.1] x: BUG: valid are none\n"
+                                         "[ 1.2] childkernel: 3 leaked\n")), 1)
+
     def test_announced(self):
         self.assertEqual([a for _, a in self.splats(begin("WARNING: CPU") + WARNING + FINISH)], [True])
 

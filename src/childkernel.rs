@@ -55,6 +55,10 @@ module! {
             default: 0,
             description: "time between critical sections, 0 to 1000000 ns (default: 0)",
         },
+        memory: i64 {
+            default: 65536,
+            description: "bytes that each child may take from its arena, 4096 to 16777216 (default: 65536)",
+        },
         stat_interval: i64 {
             default: 0,
             description: "log a line for each load every so many seconds; 0: never (default: 0)",
@@ -91,9 +95,8 @@ impl kernel::InPlaceModule for ChildKernel {
             writers: *module_parameters::writers.value_ref(),
             hold_ns: *module_parameters::hold_ns.value_ref(),
             think_ns: *module_parameters::think_ns.value_ref(),
+            memory: *module_parameters::memory.value_ref(),
             stat_interval: *module_parameters::stat_interval.value_ref(),
-            watchdog_ms: *module_parameters::watchdog_ms.value_ref(),
-            oops_budget: *module_parameters::oops_budget.value_ref(),
         });
 
         let mode = stats::Mode::from_word(ffi::param::stats());
@@ -104,7 +107,10 @@ impl kernel::InPlaceModule for ChildKernel {
             },
             _reclaim: sync::rcu::ReclaimQueue::new()?,
             _going <- ffi::GoingNotifier::new(child::owner_goes),
-            _watching: child::Watching::start(config.as_ref().map_err(|e| *e)?.watchdog_ms, config.as_ref().map_err(|e| *e)?.oops_budget)?,
+            _watching: child::Watching::start(
+                *module_parameters::watchdog_ms.value_ref(),
+                *module_parameters::oops_budget.value_ref(),
+            )?,
             workload: workload::Workload::start(module, &config?)?,
             // From here on nothing fails.
             _files: child::report::Files::create::<Self>(),

@@ -60,11 +60,26 @@ pub(crate) fn owns(module: &'static ThisModule, addr: usize) -> bool {
     unsafe { childkernel_owns(module.as_ptr(), addr as c_ulong) }
 }
 
-/// The string parameters, which the kernel crate's `module!` cannot declare.
+/// What the parameters of the module have in common, and those that are strings, which the kernel
+/// crate's `module!` cannot declare.
 ///
 /// They are set before the module's init runs and read-only afterwards.
 pub(crate) mod param {
     use super::*;
+
+    /// Checks a number.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid.
+    pub(crate) fn in_range(name: &str, value: i64, min: i64, max: i64) -> Result<i64> {
+        if (min..=max).contains(&value) {
+            Ok(value)
+        } else {
+            pr_err!("{name}={value}: valid are {min} to {max}\n");
+            Err(EINVAL)
+        }
+    }
 
     macro_rules! string_param {
         ($(#[$doc:meta])* $name:ident, $get:ident) => {
@@ -90,6 +105,10 @@ pub(crate) mod param {
     string_param!(
         /// The primitive of the load.
         primitive, childkernel_param_primitive
+    );
+    string_param!(
+        /// How many locks a table has.
+        granularity, childkernel_param_granularity
     );
     string_param!(
         /// The mode of the lock statistics.
@@ -184,7 +203,7 @@ pub(crate) fn ndelay(ns: u64) {
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 pub(crate) fn fault_bug() {
     // SAFETY: That the thread dies is what the caller wants.
-    unsafe { childkernel_fault_bug() }
+    unsafe { bindings::BUG() }
 }
 
 /// Writes to where nothing is.

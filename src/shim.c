@@ -139,8 +139,10 @@ void childkernel_uevent(u64 id, u32 generation, const char *name,
 {
 #ifdef MODULE
 	char words[6][64];
-	char *env[] = { words[0], words[1], words[2], words[3], words[4], words[5], NULL };
+	char *env[ARRAY_SIZE(words) + 1] = { };
 
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		env[i] = words[i];
 	snprintf(words[0], sizeof(words[0]), "CHILD_ID=%llu", id);
 	snprintf(words[1], sizeof(words[1]), "CHILD_GENERATION=%u", generation);
 	snprintf(words[2], sizeof(words[2]), "CHILD_NAME=%s", name);
@@ -153,12 +155,6 @@ void childkernel_uevent(u64 id, u32 generation, const char *name,
 }
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
-void childkernel_fault_bug(void)
-{
-	/* This is what was asked for. */
-	BUG();
-}
-
 void childkernel_fault_null(void)
 {
 	WRITE_ONCE(*(int *)NULL, 0);
@@ -214,11 +210,15 @@ MODULE_PARM_DESC(cpus, "CPUs the children are bound to in turn, as a list such a
 
 static char *workload = "";
 module_param(workload, charp, 0444);
-MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake or all (default: none)");
+MODULE_PARM_DESC(workload, "load to run: counter, record, list, handshake, pipeline, table, memory, requests or all (default: none)");
 
 static char *primitive = "";
 module_param(primitive, charp, 0444);
 MODULE_PARM_DESC(primitive, "what the load uses: one or several with commas, or all; a wrong word gets a list (default: one for each load)");
+
+static char *granularity = "";
+module_param(granularity, charp, 0444);
+MODULE_PARM_DESC(granularity, "locks of the table: coarse, one for all, or fine, one for each bucket (default: coarse)");
 
 static char *stats = "times";
 module_param(stats, charp, 0444);
@@ -239,6 +239,11 @@ const char *childkernel_param_primitive(void)
 	return primitive;
 }
 
+const char *childkernel_param_granularity(void)
+{
+	return granularity;
+}
+
 const char *childkernel_param_stats(void)
 {
 	return stats;
@@ -247,7 +252,7 @@ const char *childkernel_param_stats(void)
 #ifdef CONFIG_CHILDKERNEL_TWINS
 static char *twin = "";
 module_param(twin, charp, 0444);
-MODULE_PARM_DESC(twin, "break a load on purpose: unlocked, noretry, unbuilt, nograce or lost (default: none)");
+MODULE_PARM_DESC(twin, "break a load on purpose; a wrong word gets a list (default: none)");
 
 const char *childkernel_param_twin(void)
 {

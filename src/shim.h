@@ -267,7 +267,6 @@ void childkernel_hlist_del(struct hlist_node *node);
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
 /* child/fault.rs */
-void childkernel_fault_bug(void);
 void childkernel_fault_null(void);
 #endif
 /* child/region.rs */
@@ -283,6 +282,7 @@ const char *childkernel_module_name(const struct module *mod);
 const char *childkernel_param_cpus(void);
 const char *childkernel_param_workload(void);
 const char *childkernel_param_primitive(void);
+const char *childkernel_param_granularity(void);
 const char *childkernel_param_stats(void);
 const char *childkernel_param_twin(void);
 

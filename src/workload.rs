@@ -8,6 +8,10 @@
 //! | `record` | write an 8-word record under a lock, or copy it | no copy is torn, none goes back |
 //! | `list` | insert into and remove from an RCU list, or look up; two timers look up as well, in hard and soft interrupt context | no lookup sees what is half built, was unlinked before it began, or freed; all that was removed is freed |
 //! | `handshake` | pass a token to and fro through completions, semaphores or flags | it arrives each time, in order, and no wait goes on for ever |
+//! | `pipeline` | pass messages that they own from one to the next, through mailboxes | each comes out once, in order, as all have changed it; none is lost, and each is dropped once |
+//! | `table` | insert into, remove from and look up in a hash table under one lock, or one for each bucket | what is found is whole and what was put there; in the end there is what they say they left |
+//! | `memory` | take pieces of their arenas up to the quota, and give them back | what is in them stays; there is `ENOMEM` at the quota and not before; all is given back |
+//! | `requests` | ask others, or answer | each gets the answer to its own question; each call ends; nothing is left of any |
 //!
 //! A load is a [`Load`]; this file runs it: makes the children, ends them, adds up, and says in one
 //! line how it went. To add one: a file below `workload/`, and its lines in [`kind`].
@@ -32,15 +36,20 @@ use kernel::{
     ThisModule,
 };
 
+mod buckets;
 mod buffered;
 mod config;
 mod counter;
 mod handshake;
 mod kind;
 mod list;
+mod memory;
+mod pipeline;
 mod published;
 mod record;
 mod report;
+mod requests;
+mod table;
 
 use config::Twin;
 pub(crate) use config::{Config, Numbers};
@@ -126,6 +135,7 @@ impl Shared {
             index,
             deadline: (seconds > 0).then(|| Instant::now() + Delta::from_secs(i64::from(seconds))),
             asked: 0,
+            late: false,
         };
         if self.config.twin.is_some() {
             worker.meet();
@@ -202,16 +212,20 @@ struct Worker<'a, 'c> {
     index: usize,
     deadline: Option<Instant<Monotonic>>,
     asked: u32,
+    late: bool,
 }
 
 impl Worker<'_, '_> {
-    /// Whether it is time to end.
+    /// Whether it is time to end. Once it is, it stays so.
     #[inline]
     fn done(&mut self) -> bool {
         self.asked = self.asked.wrapping_add(1);
+        if self.asked % 16 == 0 {
+            self.late = self.late || self.is_late();
+        }
         self.ctx.should_stop()
             || self.shared.stop.load(Relaxed)
-            || (self.asked % 16 == 0 && self.is_late())
+            || self.late
             || (self.shared.config.twin.is_some() && self.ctx.ops() >= TWIN_OPS)
     }
 
@@ -275,6 +289,7 @@ impl Session {
         let child = Builder::new(module, &name)
             .workload(kind.label)
             .cpus(cpu)
+            .memory(self.shared.config.memory)
             .spawn(move |ctx| shared.run(index, ctx))?;
         Ok(self.children.push(child, GFP_KERNEL)?)
     }

@@ -36,7 +36,7 @@ SPLAT='WARNING:|BUG:|KASAN:|UBSAN:|KFENCE:|Oops|cut here|Call Trace|end trace'
 SPLAT+='|panicked at|general protection|[Uu]nable to handle|INFO: (task|rcu)|lockup|LOCKUP'
 SPLAT+='|detected stall|self-detected|blocked for more than|refcount_t:|corruption'
 SPLAT+='|scheduling while atomic|sleeping function|page allocation failure|Objects remaining'
-# All loads, as the log and debugfs call them.
+# What workload=all runs, as the log and debugfs call it.
 LABELS=(counter/spinlock counter/mutex counter/atomic record/seqlock list/rculist
 	handshake/completion)
 # A load that runs for a few seconds must have ended after so many: far more

@@ -68,6 +68,37 @@ said_handshake() {
 	[ "$(number_after timeouts "$1")" -eq 0 ] || fail "timeouts: $1"
 }
 
+said_pipeline() {
+	local made
+	made=$(number_after made "$1")
+	[ "$made" -gt 0 ] || fail "no messages: $1"
+	[ $(($(number_after delivered "$1") + $(number_after 'given up' "$1"))) -eq "$made" ] ||
+		fail "lost messages: $1"
+	[ "$(number_after dropped "$1")" -eq "$made" ] || fail "not all are dropped: $1"
+}
+
+said_table() {
+	local word
+	for word in inserted removed found missed; do
+		[ "$(number_after "$word" "$1")" -gt 0 ] || fail "no $word: $1"
+	done
+}
+
+said_memory() {
+	local word
+	for word in taken refused fills; do
+		[ "$(number_after "$word" "$1")" -gt 0 ] || fail "no $word: $1"
+	done
+	[ "$(number_after taken "$1")" -eq "$(number_after 'given back' "$1")" ] ||
+		fail "not all is given back: $1"
+}
+
+said_requests() {
+	[ "$(number_after answered "$1")" -gt 0 ] || fail "no answers: $1"
+	[ $(($(number_after answered "$1") + $(number_after failed "$1"))) -eq \
+		"$(number_after asked "$1")" ] || fail "calls that did not end: $1"
+}
+
 # for_seconds LABEL PARAMETER...: runs until it ends by itself.
 for_seconds() {
 	local label=$1
@@ -148,6 +179,53 @@ one_cpu() {
 	sound "${LABELS[*]}" "len(children) == 12 and all(c['cpu'] == $1 for c in children)"
 }
 
+# What these loads run by themselves.
+alone() {
+	local load primitive
+	for load in pipeline table memory requests; do
+		mark
+		load workload=$load
+		snapshot
+		unload childkernel
+		case $load in
+		pipeline) primitive=mailbox ;;
+		table) primitive=spinlock ;;
+		memory) primitive=arena ;;
+		requests) primitive=call ;;
+		esac
+		judge 'len(children) >= cpus' \
+			"{c['workload'] for c in children} == {'$load/$primitive'}"
+		check_success "$load/$primitive"
+	done
+}
+
+# Loads that end by themselves leave nothing on its way.
+messages() {
+	local label labels=(pipeline/mailbox pipeline/mailbox_guarded memory/arena requests/call)
+	load workload=all primitive=mailbox,mailbox_guarded,arena,call children=6 seconds=1
+	wait_ended
+	sound "${labels[*]}" 'locks == []'
+	for label in pipeline/mailbox pipeline/mailbox_guarded; do
+		[ "$(number_after 'given up' "${END[$label]}")" -eq 0 ] || fail "given up: ${END[$label]}"
+	done
+	[ "$(number_after failed "${END[requests/call]}")" -eq 0 ] ||
+		fail "failed: ${END[requests/call]}"
+}
+
+# All locks of one table have one name in the statistics.
+table() {
+	local label
+	load workload=table primitive=all children=3 seconds=1 granularity="$1"
+	wait_ended
+	sound "table/spinlock table/mutex table/rwlock" 'len(locks) == 3' \
+		'all(l["name"] == "table/" + l["kind"] and l["acquisitions"] > 0 for l in locks)' \
+		"lock('table/spinlock')['acquisitions'] == sum(c['ops'] for c in children
+			if c['workload'] == 'table/spinlock')"
+	for label in "${!END[@]}"; do
+		[ "$(number_after locks "${END[$label]}")" -eq "$2" ] || fail "locks: ${END[$label]}"
+	done
+}
+
 # split READERS WRITERS PARAMETER...: the first children are writers.
 split() {
 	local writers=$2 n=$(($1 + $2)) record list of_record of_list
@@ -179,7 +257,7 @@ hold() {
 	check_success counter/spinlock
 }
 
-begin 13
+begin 17
 try "counter, spinlock" for_seconds counter/spinlock workload=counter primitive=spinlock
 try "counter, mutex" for_seconds counter/mutex workload=counter primitive=mutex
 try "counter, atomic" for_seconds counter/atomic workload=counter primitive=atomic
@@ -189,6 +267,10 @@ try "handshake" for_seconds handshake/completion workload=handshake
 try "all loads until unload" all_until_unload
 try "more children than CPUs" many_children
 try "all loads on one CPU" one_cpu "$(($(nproc) - 1))"
+try "loads that only run when asked for" alone
+try "messages, memory and calls" messages
+try "table, one lock" table coarse 1
+try "table, a lock for each bucket" table fine 64
 try "3 readers, 1 writer" split 3 1 readers=3 writers=1
 try "no readers" split 0 2 writers=2 children=2
 try "no writers" split 2 0 writers=0 children=2

@@ -42,11 +42,12 @@ refused() {
 # The highest of each, but nothing that would run so many.
 limits() {
 	load children=256 seconds=86400 readers=128 writers=128 hold_ns=1000000 \
-		think_ns=1000000 stat_interval=86400 stats=off
+		think_ns=1000000 memory=16777216 stat_interval=86400 stats=off \
+		watchdog_ms=10000 oops_budget=10000
 	json 'children == []'
 	unload childkernel
 	load children=0 seconds=0 readers=-1 writers=-1 hold_ns=0 think_ns=0 stat_interval=0 \
-		workload= primitive= cpus=
+		memory=4096 workload= primitive= granularity= cpus= watchdog_ms=10 oops_budget=0
 	json 'children == []'
 }
 
@@ -61,7 +62,7 @@ accepted() {
 documented() {
 	local names
 	names=$(modinfo -p "$CHILDKERNEL" | sed 's/:.*//' | grep -v '^twin$' | sort | xargs)
-	[ "$names" = "children cpus hold_ns primitive readers seconds stat_interval stats think_ns workload writers" ] ||
+	[ "$names" = "children cpus granularity hold_ns memory oops_budget primitive readers seconds stat_interval stats think_ns watchdog_ms workload writers" ] ||
 		fail "modinfo -p: $names"
 	! modinfo -p "$CHILDKERNEL" | grep -vE '^[a-z_]+:.* \((charp|int|.*)\)$' ||
 		fail "a parameter without description or type"
@@ -80,8 +81,10 @@ plain_has_no_twin() {
 }
 
 numbers="valid are 0 to"
-loads="valid are counter, record, list, handshake, all"
-twins="valid are unlocked \(workload=counter\), noretry \(record\), unbuilt, nograce \(list\), lost \(handshake\)"
+loads="valid are counter, record, list, handshake, pipeline, table, memory, requests, all"
+twins="valid are unlocked \(workload=counter\), noretry \(workload=record\), .*, swapped \(workload=requests\)"
+memory="valid are 4096 to 16777216"
+granularities="valid are coarse, fine, with workload=table"
 split="valid are two numbers whose sum is children"
 cpus="valid are lists of online CPUs"
 highest=$(($(nproc --all) + 4000))
@@ -101,9 +104,10 @@ GOOD=(
 	"workload=handshake children=2 cpus=0"
 	"workload=counter primitive=all cpus=0-$(($(nproc) - 1))"
 	"workload=all primitive=mutex"
+	"workload=memory memory=4096 children=1"
 	"workload=record seconds=86400 stat_interval=86400"
 )
-begin $((15 + ${#GOOD[@]}))
+begin $((19 + ${#GOOD[@]}))
 try "all parameters are documented" documented
 try "refused: children" refused \
 	"$numbers 256|children=-1" \
@@ -124,6 +128,19 @@ try "refused: think_ns" refused \
 try "refused: stat_interval" refused \
 	"$numbers 86400|stat_interval=-2" \
 	"$numbers 86400|stat_interval=86401"
+try "refused: watchdog_ms" refused \
+	"valid are 10 to 10000|watchdog_ms=9" \
+	"valid are 10 to 10000|watchdog_ms=10001"
+try "refused: oops_budget" refused \
+	"valid are 0 to 10000|oops_budget=-1" \
+	"valid are 0 to 10000|oops_budget=10001"
+try "refused: memory" refused \
+	"$memory|memory=4095" \
+	"$memory|memory=16777217"
+try "refused: granularity" refused \
+	"$granularities|workload=table granularity=medium" \
+	"$granularities|workload=counter granularity=fine" \
+	"$granularities|granularity=coarse"
 try "refused: readers and writers" refused \
 	"valid are -1 to 256|readers=257" \
 	"valid are -1 to 256|writers=-2" \
@@ -143,8 +160,13 @@ try "refused: primitive" refused \
 	"valid are seqlock, seqlock_bh, seqlock_irq, seqcount, seqcount_mutex, spinlock, .*, percpu_rwsem, rcu, srcu, all, |workload=record primitive=semaphore" \
 	"valid are completion, semaphore, barrier, condvar, all, |workload=handshake primitive=spinlock" \
 	"valid are rculist, rculist_mutex, all, |workload=list primitive=seqlock" \
+	"valid are mailbox, mailbox_guarded, all, |workload=pipeline primitive=mutex" \
+	"valid are spinlock, mutex, rwlock, all, |workload=table primitive=rwsem" \
+	"valid are call, all, |workload=requests primitive=mailbox" \
 	"valid are .*spinlock.*completion|workload=all primitive=foo"
-try "refused: children of handshake" refused \
+try "refused: children of a load" refused \
+	"valid for pipeline are numbers from 2, or 0|workload=pipeline children=1" \
+	"valid for requests are even numbers, or 0|workload=requests children=3" \
 	"valid for handshake are even numbers|workload=handshake children=3" \
 	"valid for handshake are even numbers|workload=all children=1"
 try "refused: cpus" refused \

@@ -53,6 +53,13 @@ TWINS=(
 	"list/rculist workload=list twin=nograce"
 	"handshake/completion workload=handshake twin=lost"
 	"handshake/barrier workload=handshake primitive=barrier twin=lost"
+	"pipeline/mailbox workload=pipeline twin=reorder"
+	"pipeline/mailbox_guarded workload=pipeline primitive=mailbox_guarded twin=dropped"
+	"table/spinlock workload=table twin=relock"
+	"table/rwlock workload=table primitive=rwlock granularity=fine twin=relock"
+	"memory/arena workload=memory twin=overlap"
+	"memory/arena workload=memory twin=leak"
+	"requests/call workload=requests twin=swapped"
 )
 
 if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^twin:'; then

@@ -7,16 +7,17 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# midway LABEL PARAMETER...: each time at another moment.
+# midway LABELS PARAMETER...: each time at another moment.
 midway() {
-	local label=$1 delay
+	local labels delay
+	read -ra labels <<<"$1"
 	shift
 	for delay in 0 0.1 0.3; do
 		mark
 		load "$@"
 		sleep $delay
 		unload childkernel
-		check_success "$label"
+		check_success "${labels[@]}"
 	done
 }
 
@@ -64,13 +65,16 @@ memory_flat() {
 	check_memory
 }
 
-begin 11
+begin 12
 for primitive in spinlock mutex atomic; do
 	try "counter, $primitive" midway counter/$primitive workload=counter primitive=$primitive
 done
 try "record" midway record/seqlock workload=record
 try "list" midway list/rculist workload=list
 try "handshake" midway handshake/completion workload=handshake
+try "messages, memory and calls" midway \
+	"pipeline/mailbox pipeline/mailbox_guarded memory/arena requests/call" \
+	workload=all primitive=mailbox,mailbox_guarded,arena,call children=6
 try "all, long before they end" before_its_time
 try "all, after they have ended" after_its_end
 try "all, as they end" at_its_end

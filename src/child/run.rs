@@ -69,11 +69,14 @@ pub(super) trait Run: Send + Sync {
     fn mail(&self) -> Option<MailCounts>;
 }
 
+/// The present generation and the way to its mailbox; none before the first.
+type Present<T> = Option<(u32, Sender<T>)>;
+
 /// Where the mailbox of the present generation is. Shared by a child and its handle.
 #[pin_data]
 pub(super) struct Post<T: Send + 'static> {
     #[pin]
-    current: Ordered<levels::Address, Mutex<Option<(u32, Sender<T>)>>>,
+    current: Ordered<levels::Address, Mutex<Present<T>>>,
 }
 
 impl<T: Send + 'static> Post<T> {
@@ -83,8 +86,7 @@ impl<T: Send + 'static> Post<T> {
         })
     }
 
-    /// The generation and the way to its mailbox.
-    pub(super) fn current(&self) -> Option<(u32, Sender<T>)> {
+    pub(super) fn current(&self) -> Present<T> {
         let mut token = Token::outermost();
         let (current, _token) = self.current.lock(&mut token);
         current.as_ref().map(|(number, to)| (*number, to.clone()))

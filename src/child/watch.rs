@@ -12,6 +12,7 @@ use super::{
     CHILDREN,
 };
 use crate::{
+    ffi::param::in_range,
     new_completion,
     sync::{
         atomic::{Atomic, FetchUpdate, Relaxed},
@@ -137,13 +138,15 @@ impl Watching {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
-    pub(crate) fn start(period_ms: u32, budget: u32) -> Result<Self> {
+    /// `EINVAL`, after one line in the log that names what is valid; `ENOMEM`.
+    pub(crate) fn start(watchdog_ms: i64, oops_budget: i64) -> Result<Self> {
+        let period = in_range("watchdog_ms", watchdog_ms, 10, 10_000)?;
+        let budget = in_range("oops_budget", oops_budget, 0, 10_000)?;
         let watch = Arc::pin_init(
             pin_init!(Watch {
                 event <- new_completion!("childkernel_watch"),
-                period: msecs_to_jiffies(period_ms).max(1),
-                budget,
+                period: msecs_to_jiffies(period as u32).max(1),
+                budget: budget as u32,
                 oopses: Atomic::new(0),
                 quarantined: Atomic::new(0),
             }),

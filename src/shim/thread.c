@@ -17,6 +17,7 @@ void childkernel_thread_interrupt(struct task_struct *task)
 
 bool childkernel_thread_has_exited(struct task_struct *task)
 {
+	/* Pairs with what do_exit() does between the thread's last step and this. */
 	return smp_load_acquire(&task->exit_state) != 0;
 }
 

@@ -31,7 +31,9 @@ use kernel::{
 /// ```
 #[pin_data]
 pub struct Counted<L: Lockable> {
-    stats: Listed,
+    stats: Arc<LockStats>,
+    /// Kept by all locks that share the statistics.
+    listed: Arc<Listed>,
     #[pin]
     lock: L,
 }
@@ -52,8 +54,26 @@ impl<L: Lockable> Counted<L> {
     {
         try_pin_init!(Self {
             lock <- lock,
-            // Last, as nothing may fail once it is listed.
-            stats: Listed(LockStats::register(name, L::KIND)?),
+            listed: Listed::new(name, L::KIND)?,
+            stats: listed.0.clone(),
+        })
+    }
+
+    /// Creates an initialiser for one more lock with the statistics of `with`: for locks of which
+    /// there are many, such as those of the buckets of a table, where the sum says enough. They
+    /// stay listed, once, as long as any of these locks lives.
+    pub fn sharing<'a, E: 'a>(
+        with: &'a Self,
+        lock: impl PinInit<L, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        L: 'a,
+        Error: From<E>,
+    {
+        try_pin_init!(Self {
+            lock <- lock,
+            listed: with.listed.clone(),
+            stats: with.stats.clone(),
         })
     }
 
@@ -154,12 +174,11 @@ impl<L: Lockable> Lockable for Counted<L> {
 /// Statistics that are listed, and no longer so when dropped.
 struct Listed(Arc<LockStats>);
 
-impl Deref for Listed {
-    type Target = LockStats;
-
-    #[inline]
-    fn deref(&self) -> &LockStats {
-        &self.0
+impl Listed {
+    fn new(name: &CStr, kind: &str) -> Result<Arc<Self>> {
+        let stats = LockStats::register(name, kind)?;
+        // If there is no memory for it, it is dropped, and so taken off the list.
+        Ok(Arc::new(Self(stats), GFP_KERNEL)?)
     }
 }
 

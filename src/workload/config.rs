@@ -3,8 +3,11 @@
 //! The parameters: what is allowed, and the one line that says so when it is not.
 #![deny(unsafe_code)]
 
-use super::kind::{Kind, Plan, Primitives, Roles, Shown, Workloads, KINDS};
-use crate::ffi::{self, param};
+use super::kind::{Granularity, Kind, Plan, Primitives, Roles, Shown, Workloads, KINDS};
+use crate::ffi::{
+    self,
+    param::{self, in_range},
+};
 use kernel::{
     cpu::{nr_cpu_ids, CpuId},
     cpumask::CpumaskVar,
@@ -17,6 +20,8 @@ use kernel::{
 const CHILDREN_MAX: i64 = 256;
 /// The longest run, in seconds.
 const SECONDS_MAX: i64 = 86_400;
+/// The least and the most bytes that a child may take from its arena.
+const MEMORY: (i64, i64) = (4 << 10, 16 << 20);
 
 /// What a broken twin does wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,16 +36,47 @@ pub(super) enum Twin {
     NoGrace,
     /// `handshake`: loses the token now and then.
     Lost,
+    /// `pipeline`: lets a message go past the one before.
+    Reorder,
+    /// `pipeline`: drops a message now and then.
+    Dropped,
+    /// `table`: lets go of the lock between looking and inserting.
+    Relock,
+    /// `memory`: writes to the piece beside the one that it means.
+    Overlap,
+    /// `memory`: does not give a piece back now and then.
+    Leak,
+    /// `requests`: answers the question before.
+    Swapped,
 }
 
 impl Twin {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 11] = [
         (Self::Unlocked, "unlocked", "counter"),
         (Self::NoRetry, "noretry", "record"),
         (Self::Unbuilt, "unbuilt", "list"),
         (Self::NoGrace, "nograce", "list"),
         (Self::Lost, "lost", "handshake"),
+        (Self::Reorder, "reorder", "pipeline"),
+        (Self::Dropped, "dropped", "pipeline"),
+        (Self::Relock, "relock", "table"),
+        (Self::Overlap, "overlap", "memory"),
+        (Self::Leak, "leak", "memory"),
+        (Self::Swapped, "swapped", "requests"),
     ];
+}
+
+/// The words for `twin`, each with its load, for the log.
+struct Twins;
+
+impl fmt::Display for Twins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (_, word, load)) in Twin::ALL.iter().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            f.write_fmt(fmt!("{comma}{word} (workload={load})"))?;
+        }
+        Ok(())
+    }
 }
 
 /// The numbers among the parameters, as they were given.
@@ -51,15 +87,15 @@ pub(crate) struct Numbers {
     pub(crate) writers: i64,
     pub(crate) hold_ns: i64,
     pub(crate) think_ns: i64,
+    pub(crate) memory: i64,
     pub(crate) stat_interval: i64,
-    pub(crate) watchdog_ms: i64,
-    pub(crate) oops_budget: i64,
 }
 
 /// Parameters that were checked.
 pub(crate) struct Config {
     workload: &'static str,
     primitive: &'static str,
+    granularity: Granularity,
     children: usize,
     /// Readers and writers, if they were given.
     split: Option<(usize, usize)>,
@@ -67,9 +103,8 @@ pub(crate) struct Config {
     pub(super) seconds: u32,
     pub(super) hold_ns: u64,
     pub(super) think_ns: u64,
+    pub(super) memory: usize,
     pub(super) stat_interval: u32,
-    pub(crate) watchdog_ms: u32,
-    pub(crate) oops_budget: u32,
     pub(super) twin: Option<Twin>,
 }
 
@@ -82,15 +117,6 @@ impl fmt::Display for Duration {
             0 => f.write_str("until unload"),
             s => f.write_fmt(fmt!("{s} s")),
         }
-    }
-}
-
-fn in_range(name: &str, value: i64, min: i64, max: i64) -> Result<i64> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        pr_err!("{name}={value}: valid are {min} to {max}\n");
-        Err(EINVAL)
     }
 }
 
@@ -108,22 +134,21 @@ impl Config {
         let max_ns = ffi::NDELAY_MAX as i64;
         let hold_ns = in_range("hold_ns", n.hold_ns, 0, max_ns)?;
         let think_ns = in_range("think_ns", n.think_ns, 0, max_ns)?;
+        let memory = in_range("memory", n.memory, MEMORY.0, MEMORY.1)?;
         let stat_interval = in_range("stat_interval", n.stat_interval, 0, SECONDS_MAX)?;
-        let watchdog_ms = in_range("watchdog_ms", n.watchdog_ms, 10, 10_000)?;
-        let oops_budget = in_range("oops_budget", n.oops_budget, 0, 10_000)?;
 
         let this = Self {
             workload: param::workload(),
             primitive: param::primitive(),
+            granularity: Self::parse_granularity(param::workload(), param::granularity())?,
             children: children as usize,
             split: Self::split(children, readers, writers)?,
             cpus: Self::parse_cpus(param::cpus())?,
             seconds: seconds as u32,
             hold_ns: hold_ns as u64,
             think_ns: think_ns as u64,
+            memory: memory as usize,
             stat_interval: stat_interval as u32,
-            watchdog_ms: watchdog_ms as u32,
-            oops_budget: oops_budget as u32,
             twin: Self::parse_twin(param::workload(), param::twin())?,
         };
         this.check_words()?;
@@ -173,14 +198,29 @@ impl Config {
             );
             return Err(EINVAL);
         }
-        if self.children % 2 == 1 && self.kinds().any(|k| k.roles == Roles::Pairs) {
-            pr_err!(
-                "children={}: valid for handshake are even numbers, or 0\n",
-                self.children
-            );
+        let children = self.children;
+        let wrong = self.kinds().find_map(|kind| match kind.roles {
+            Roles::Pairs if children % 2 == 1 => Some((kind, "even numbers, or 0")),
+            Roles::Chain if children == 1 => Some((kind, "numbers from 2, or 0")),
+            _ => None,
+        });
+        if let Some((kind, valid)) = wrong {
+            let load = kind.workload;
+            pr_err!("children={children}: valid for {load} are {valid}\n");
             return Err(EINVAL);
         }
         Ok(())
+    }
+
+    fn parse_granularity(workload: &str, word: &str) -> Result<Granularity> {
+        match (workload, word) {
+            (_, "") | ("table", "coarse") => Ok(Granularity::Coarse),
+            ("table", "fine") => Ok(Granularity::Fine),
+            _ => {
+                pr_err!("granularity={word}: valid are coarse, fine, with workload=table\n");
+                Err(EINVAL)
+            }
+        }
     }
 
     fn parse_twin(workload: &str, word: &str) -> Result<Option<Twin>> {
@@ -191,7 +231,7 @@ impl Config {
             .into_iter()
             .find(|(_, name, load)| *name == word && *load == workload);
         if found.is_none() {
-            pr_err!("twin={word}: valid are unlocked (workload=counter), noretry (record), unbuilt, nograce (list), lost (handshake)\n");
+            pr_err!("twin={word}: valid are {Twins}\n");
         }
         found.map(|(twin, ..)| Some(twin)).ok_or(EINVAL)
     }
@@ -239,7 +279,8 @@ impl Config {
             let all = self.workload == "all";
             (all || self.workload == kind.workload)
                 && match self.primitive {
-                    "" => kind.shown == Shown::Always || (all && kind.shown == Shown::InAll),
+                    "" if all => [Shown::Always, Shown::InAll].contains(&kind.shown),
+                    "" => [Shown::Always, Shown::Alone].contains(&kind.shown),
                     words if words.split(',').any(|word| word == "all") => true,
                     words => words.split(',').any(|word| word == kind.primitive),
                 }
@@ -252,10 +293,12 @@ impl Config {
         let mut plan = Plan {
             children: match self.children {
                 0 if kind.roles == Roles::Pairs => cpus.next_multiple_of(2),
+                0 if kind.roles == Roles::Chain => cpus.max(2),
                 0 => cpus,
                 n => n,
             },
             writers: 0,
+            granularity: self.granularity,
             twin: self.twin,
         };
         if kind.roles == Roles::WritersAndReaders {

@@ -3,7 +3,9 @@
 //! The table of all loads, with each primitive that they can use.
 #![deny(unsafe_code)]
 
-use super::{config::Twin, counter, handshake, list, record, Load};
+use super::{
+    config::Twin, counter, handshake, list, memory, pipeline, record, requests, table, Load,
+};
 use kernel::{fmt, prelude::*, sync::Arc};
 
 /// How the children of a load are divided.
@@ -15,6 +17,17 @@ pub(super) enum Roles {
     WritersAndReaders,
     /// Two and two belong together.
     Pairs,
+    /// Each hands on to the next.
+    Chain,
+}
+
+/// How many locks the parts of a table share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Granularity {
+    /// One for all.
+    Coarse,
+    /// Each has its own.
+    Fine,
 }
 
 /// What a load is made of.
@@ -23,6 +36,8 @@ pub(super) struct Plan {
     pub(super) children: usize,
     /// How many of them write.
     pub(super) writers: usize,
+    /// How many locks a table has.
+    pub(super) granularity: Granularity,
     /// What is broken on purpose.
     pub(super) twin: Option<Twin>,
 }
@@ -50,6 +65,8 @@ pub(super) enum Shown {
     Always,
     /// With `workload=all`.
     InAll,
+    /// With its own workload.
+    Alone,
     /// Only when it, or all, is asked for.
     WhenAsked,
 }
@@ -117,6 +134,13 @@ kinds! {
     "handshake", "semaphore", "handshake-sem", Pairs, WhenAsked, handshake::semaphore;
     "handshake", "barrier", "handshake-bar", Pairs, WhenAsked, handshake::barrier;
     "handshake", "condvar", "handshake-cv", Pairs, WhenAsked, handshake::condvar;
+    "pipeline", "mailbox", "pipe", Chain, Alone, pipeline::mailbox;
+    "pipeline", "mailbox_guarded", "pipe-guarded", Chain, WhenAsked, pipeline::mailbox_guarded;
+    "table", "spinlock", "table", Same, Alone, table::spinlock;
+    "table", "mutex", "table-mutex", Same, WhenAsked, table::mutex;
+    "table", "rwlock", "table-rwlock", Same, WhenAsked, table::rwlock;
+    "memory", "arena", "memory", Same, Alone, memory::arena;
+    "requests", "call", "requests", Pairs, Alone, requests::call;
 }
 
 impl KindInfo {
