@@ -231,7 +231,7 @@ unload() {
 # Everything of ours, dependants first.
 unload_all() {
 	local module
-	for module in child_test sync_test kv_service sync_tour outsider hello_child childkernel; do
+	for module in crash_test child_test sync_test kv_service sync_tour outsider hello_child childkernel; do
 		! is_loaded "$module" || unload "$module"
 	done
 	! is_loaded childkernel
@@ -333,7 +333,7 @@ check_nothing_left() {
 	done
 	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
 	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
-	for module in childkernel hello_child outsider child_test kv_service sync_test sync_tour; do
+	for module in childkernel hello_child outsider crash_test child_test kv_service sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done
 }
