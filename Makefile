@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -30,11 +30,14 @@ rust-analyzer: rust-metadata ## write rust-project.json for editors
 rust-metadata:
 	@scripts/check-kdir.sh '$(KDIR)'
 
-demo: ## child kernels under load in a virtual machine, on one screen
+demo: ## child kernels under load, and one that crashes, on one screen
 	@scripts/demo.sh
 
-test: ## all tests, in a virtual machine
+test: ## all tests, in virtual machines
 	@scripts/test.sh '$(LANE)'
+
+test-crash: ## what dying children cost: a machine for each case that may take it
+	@scripts/test-crash.sh '$(LANE)'
 
 # Values reach the script whole, whatever quotes they hold.
 vm: export CK_VM_CMD := $(value CMD)

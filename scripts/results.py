@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Judge a test run: KTAP from the guest, and the guest's kernel log.
 
-results.py DIR reads KTAP on standard input while the guest runs, passes it on
-to the terminal and to DIR/results.tap, then looks at DIR/dmesg.txt and writes
-DIR/results.json. The last line says "N passed, N failed, N skipped"; the exit
+results.py DIR [MORE...] reads KTAP on standard input while the guest runs,
+passes it on to the terminal and to DIR/results.tap, then looks at DIR/dmesg.txt
+and writes DIR/results.json. MORE are the folders of other guests that the KTAP
+comes from: their ends and their logs are judged as well. The last line says "N passed, N failed, N skipped"; the exit
 status is not zero if anything failed.
 
 A test that provokes a splat on purpose writes to /dev/kmsg around it:
@@ -220,23 +221,36 @@ def machine(path):
         return {}
 
 
-def judge(ktap, log_lines, about):
-    """Everything that counts, as the dictionary that becomes results.json."""
-    ktap.end()
-    tests = ktap.tests
+def judge_guest(tests, log_lines, about, name=""):
+    """Adds to the tests how a guest has ended and what its log has; returns the splats."""
+    of = f" of {name}" if name else ""
     status = about.get("status", "")
     failed = any(t["status"] == "failed" for t in tests)
     if status != "0" and not (failed and status == "1"):
         why = {"124": "time limit", "125": "kernel panic", "126": "the guest vanished",
                "": "the virtual machine did not report"}.get(status, f"exit status {status}")
-        tests.append({"name": "guest", "status": "failed", "ms": 0, "reason": why})
+        tests.append({"name": f"guest{' ' + name if name else ''}", "status": "failed", "ms": 0,
+                      "reason": why})
     found = splats(log_lines)
     if not log_lines:
-        tests.append({"name": "kernel log", "status": "failed", "ms": 0, "reason": "empty"})
+        tests.append({"name": f"kernel log{of}", "status": "failed", "ms": 0, "reason": "empty"})
     unannounced = [s for s in found if not s["announced"]]
     for splat in unannounced:
-        tests.append({"name": f"kernel log, line {splat['line']}", "status": "failed",
+        tests.append({"name": f"kernel log{of}, line {splat['line']}", "status": "failed",
                       "ms": 0, "reason": splat["text"]})
+    return found
+
+
+def judge(ktap, log_lines, about, others=()):
+    """Everything that counts, as the dictionary that becomes results.json.
+
+    others are more guests: (name, log_lines, about).
+    """
+    ktap.end()
+    tests = ktap.tests
+    found = judge_guest(tests, log_lines, about)
+    for name, more_lines, more_about in others:
+        found += [{"guest": name, **s} for s in judge_guest(tests, more_lines, more_about, name)]
     return {
         "schema": 1,
         "lane": about.get("lane", ""),
@@ -248,9 +262,19 @@ def judge(ktap, log_lines, about):
     }
 
 
+def read_guest(directory):
+    """Its log and what is known of it."""
+    try:
+        with open(os.path.join(directory, "dmesg.txt"), encoding="utf-8", errors="replace") as log:
+            log_lines = log.readlines()
+    except OSError:
+        log_lines = []
+    return log_lines, machine(os.path.join(directory, "machine"))
+
+
 def main(argv):
-    if len(argv) != 2:
-        sys.exit("usage: results.py DIR <KTAP")
+    if len(argv) < 2:
+        sys.exit("usage: results.py DIR [MORE...] <KTAP")
     directory = argv[1]
     ktap = Ktap()
     with open(os.path.join(directory, "results.tap"), "w", encoding="utf-8") as tap:
@@ -261,12 +285,8 @@ def main(argv):
             sys.stdout.write(line)
             sys.stdout.flush()
             ktap.feed(line)
-    try:
-        with open(os.path.join(directory, "dmesg.txt"), encoding="utf-8", errors="replace") as log:
-            log_lines = log.readlines()
-    except OSError:
-        log_lines = []
-    results = judge(ktap, log_lines, machine(os.path.join(directory, "machine")))
+    others = [(os.path.basename(more), *read_guest(more)) for more in argv[2:]]
+    results = judge(ktap, *read_guest(directory), others)
     with open(os.path.join(directory, "results.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
         file.write("\n")

@@ -97,6 +97,21 @@ class GuestTest(unittest.TestCase):
     def test_no_log(self):
         self.assertEqual(counts("1..1\nok 1 a\n", log=[]), (1, 1, 0))
 
+    def test_others(self):
+        def judged(log, about):
+            ktap = results.Ktap()
+            ktap.feed("1..1\n")
+            ktap.feed("ok 1 a\n")
+            return results.judge(ktap, QUIET, FINE, [("crash", log, about)])
+
+        fine = judged(QUIET, FINE)
+        self.assertEqual((fine["passed"], fine["failed"]), (1, 0))
+        for log, about in ((QUIET, {**FINE, "status": "125"}), ([], FINE), (QUIET, {}),
+                           (["[    1.000000] WARNING: x\n"], FINE)):
+            wrong = judged(log, about)
+            self.assertEqual((wrong["passed"], wrong["failed"]), (1, 1))
+            self.assertIn("crash", wrong["tests"][-1]["name"])
+
 
 WARNING = """[    5.000000] ------------[ cut here ]------------
 [    5.000001] WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2

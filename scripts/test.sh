@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make test: builds everything, boots one guest of the lane, runs the selftests
-# in it and judges their results and the kernel log. The last line says
-# "N passed, N failed, N skipped".
+# make test: builds everything, boots a guest of the lane and runs the selftests
+# in it, and another for those in which children die; judges their results and
+# the kernel logs. The last line says "N passed, N failed, N skipped".
 #
 #   test.sh [LANE]
 set -euo pipefail
@@ -47,12 +47,12 @@ for variant in module test; do
 done
 
 # What else the tests load is built like any external module.
-for module in sync_test child_test; do
+for module in sync_test child_test crash_test; do
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" test
 done
 
 rm -rf --one-file-system "$results"
-mkdir -p "$results"
+mkdir -p "$results/crash"
 status=0
 {
 	"$CK_SCRIPTS/compile-fail.sh" "$LANE"
@@ -60,6 +60,11 @@ status=0
 		env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
 		CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
 		"$tests/run.sh"
+	"$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-300}" \
+		--results "$results/crash" -- \
+		env CK_MODULE_DIR="$build/test" CK_EXTERN_DIR="$build/extern/test" \
+		"$tests/run.sh" --crash
 } |
-	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" || status=$?
+	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" "$results/crash" ||
+	status=$?
 exit "$status"

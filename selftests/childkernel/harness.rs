@@ -28,14 +28,15 @@ macro_rules! ensure {
     };
 }
 
-/// Makes functions of this file cases: for debugfs, for the module's information, for KUnit.
-macro_rules! cases {
-    ($suite:ident: $($case:ident),* $(,)?) => {
+/// Makes functions of this file cases, for debugfs and for the module's information, where they
+/// stand as `$key=NAME`.
+macro_rules! list_cases {
+    ($key:literal: $($case:ident),* $(,)?) => {
         pub(super) const CASES: &[crate::harness::Case] = &[$((stringify!($case), $case)),*];
 
         $(
             const _: () = {
-                const TEXT: &str = concat!("case=", stringify!($case), "\0");
+                const TEXT: &str = concat!($key, "=", stringify!($case), "\0");
 
                 #[link_section = ".modinfo"]
                 #[used(compiler)]
@@ -45,6 +46,13 @@ macro_rules! cases {
                 };
             };
         )*
+    };
+}
+
+/// The same, and cases for KUnit.
+macro_rules! cases {
+    ($suite:ident: $($case:ident),* $(,)?) => {
+        list_cases!("case": $($case),*);
 
         #[kunit_tests($suite)]
         mod kunit {

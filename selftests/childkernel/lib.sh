@@ -25,10 +25,12 @@ if [ -n "${CK_MODULE_DIR:-}" ]; then
 	CHILDKERNEL=$CK_MODULE_DIR/childkernel.ko
 	HELLO=$CK_MODULE_DIR/hello_child.ko
 	TOUR=$CK_MODULE_DIR/sync_tour.ko
+	KV=$CK_MODULE_DIR/kv_service.ko
 else
 	CHILDKERNEL=$(modinfo -n childkernel 2>/dev/null)
 	HELLO=$(modinfo -n hello_child 2>/dev/null)
 	TOUR=$(modinfo -n sync_tour 2>/dev/null)
+	KV=$(modinfo -n kv_service 2>/dev/null)
 fi
 # Flags that any module has that is built outside the kernel's own build.
 TAINT_OURS=$((1 << 12 | 1 << 13))
@@ -229,7 +231,7 @@ unload() {
 # Everything of ours, dependants first.
 unload_all() {
 	local module
-	for module in child_test sync_test sync_tour outsider hello_child childkernel; do
+	for module in crash_test child_test sync_test kv_service sync_tour outsider hello_child childkernel; do
 		! is_loaded "$module" || unload "$module"
 	done
 	! is_loaded childkernel
@@ -331,7 +333,7 @@ check_nothing_left() {
 	done
 	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
 	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
-	for module in childkernel hello_child outsider child_test sync_test sync_tour; do
+	for module in childkernel hello_child outsider crash_test child_test kv_service sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done
 }

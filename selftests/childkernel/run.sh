@@ -5,6 +5,7 @@
 # that takes too long is killed; one that can not even be killed ends the run.
 #
 #   run.sh [TOPIC...]
+#   run.sh --crash      those that leave oopses behind, and no others
 
 export LC_ALL=C
 HERE=$(dirname "$(readlink -f "$0")")
@@ -24,6 +25,7 @@ TOPICS=(
 	hello:60
 	outsider:90
 	tour:60
+	kv:90
 	sync:420
 	waits:180
 	control:180
@@ -32,6 +34,10 @@ TOPICS=(
 	twins:240
 	log:30
 )
+if [ "${1:-}" = --crash ]; then
+	TOPICS=(crash:300 kv_crash:120)
+	shift
+fi
 
 # run TOPIC LIMIT: passes its report on, indented, and returns its status; 124
 # if it was killed, 125 if it could not be.

@@ -511,11 +511,11 @@ impl Body {
     /// The next generation, by itself.
     fn start_again(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) {
         record.transition(State::Spawning);
-        match self.start(record, token) {
-            Ok(()) => {
-                record.restarts.fetch_add(1, Relaxed);
-            }
-            Err(error) => self.conclude(record, token, End::Failed(error)),
+        // Before it runs: who sees the generation sees that it was counted.
+        record.restarts.fetch_add(1, Relaxed);
+        if let Err(error) = self.start(record, token) {
+            record.restarts.fetch_sub(1, Relaxed);
+            self.conclude(record, token, End::Failed(error));
         }
     }
 }

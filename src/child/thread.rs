@@ -48,11 +48,13 @@ pub(super) trait Body: Send + Sync + 'static {
 ///
 /// `task` was made by `kthread_create()`, with a pointer to what `body` points to as its data. We
 /// hold a reference on it, taken before its first wake-up, so it stays valid even if the thread
-/// ends, or dies, by itself. `joined` says that it executes nothing of ours any more.
+/// ends, or dies, by itself. `joined` says that it executes nothing of ours any more, and `died`
+/// that this was its death.
 pub(super) struct Thread<B: Body> {
     task: NonNull<bindings::task_struct>,
     body: Arc<B>,
     joined: bool,
+    died: bool,
 }
 
 // SAFETY: A task may be stopped and joined from any thread.
@@ -86,6 +88,7 @@ impl<B: Body> Thread<B> {
             task: NonNull::new(task).ok_or(EINVAL)?,
             body,
             joined: false,
+            died: false,
         })
     }
 
@@ -150,6 +153,7 @@ impl<B: Body> Thread<B> {
         // SAFETY: By the type invariant the task is valid, running or not, and this is the only
         // time that it is stopped. It returns at once if it ended before.
         let code = unsafe { bindings::kthread_stop(self.task.as_ptr()) };
+        self.died = code > 0;
         // One that never ran says `-EINTR`.
         Some(code.max(0))
     }
@@ -193,6 +197,11 @@ impl<B: Body> Drop for Thread<B> {
     /// Asks the thread to stop and waits until it has ended.
     fn drop(&mut self) {
         self.join();
+        if self.died {
+            // A mutex that it had locked, and shared with others, points to it for good, and who
+            // wants that looks whether it runs. So the task stays: some KiB for each oops.
+            return;
+        }
         // SAFETY: By the type invariant the reference is ours.
         unsafe { bindings::put_task_struct(self.task.as_ptr()) };
     }

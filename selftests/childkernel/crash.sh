@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Children that die, with each thing that they may hold: what is contained. It
+# taints the kernel and fills its log with oopses, so it is for a machine that is
+# thrown away, and not among what run.sh runs by itself: run.sh --crash.
+# shellcheck disable=SC2317,SC2329 # the tests are called by name
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+TAINT_DIE=$((1 << 7))
+# What a task_struct takes, at most.
+TASK_KIB=16
+
+# expected_oopses CASE: how many threads die in it.
+expected_oopses() {
+	case $1 in
+	crash_error_* | restarts_limit | restarts_backoff) echo 0 ;;
+	crash_*_threads | crash_*_waited_for | crash_null_read_only_write) echo 1 ;;
+	crash_null_in_hook) echo 1 ;;
+	crash_*_told) echo 3 ;;
+	restarts_policy) echo 6 ;;
+	*) echo 2 ;;
+	esac
+}
+
+# kind_of CASE: in what way. Any, if the case says nothing of it.
+kind_of() {
+	case $1 in
+	crash_panic_* | crash_never_restarted | cycles_crash) echo panic ;;
+	crash_bug_* | restarts_policy) echo bug ;;
+	crash_null_read_only_write) echo fault ;;
+	crash_null_*) echo null ;;
+	*) echo any ;;
+	esac
+}
+
+# check_oopses N KIND: the log, on standard input, has so many oopses, of this
+# kind and of no threads but those that are called crash, and no other splat: no
+# lockup, no stall, nothing of what is held.
+check_oopses() {
+	local found
+	found=$(awk -v expected="$1" -v kind="$2" -v splat="$SPLAT" '
+		/^rust_kernel: panicked at/ { n["panic"]++; next }
+		/^kernel BUG at/ { n["bug"]++; next }
+		/^BUG: kernel NULL pointer dereference/ { n["null"]++; next }
+		/^BUG: unable to handle page fault/ { n["fault"]++; next }
+		/^Oops: / { oopses++; next }
+		/ Comm: / {
+			dead++
+			name = $0
+			sub(/.* Comm: /, "", name)
+			sub(/ .*/, "", name)
+			if (name !~ /^crash(\/[0-9a-z]+)?$/)
+				print "not one of ours: " $0
+			next
+		}
+		/Call Trace:|---\[ end trace|\[ cut here \]/ { next }
+		$0 ~ splat { print }
+		END {
+			# A panic ends in a BUG().
+			n["bug"] -= n["panic"]
+			if (oopses != expected || dead != expected)
+				print oopses + 0 " oopses of " dead + 0 " threads, not " expected
+			if (kind != "any" && n[kind] != expected)
+				print n[kind] + 0 " of kind " kind ", not " expected
+		}')
+	[ -z "$found" ] || fail "in the log: $found"
+}
+
+# What results.py is to excuse in the log; who dies is called so in each of them.
+expect_oopses() {
+	echo "childkernel-selftest: expect-begin Comm: crash" >/dev/kmsg
+}
+
+expect_no_more() {
+	echo "childkernel-selftest: expect-end" >/dev/kmsg
+}
+
+# crash CASE: runs it, and looks at the log.
+crash() {
+	run_case "$1"
+	[ -n "${WHY:-}" ] || check_oopses "$(expected_oopses "$1")" "$(kind_of "$1")" < <(log)
+}
+
+# try_crash CASE: one test.
+try_crash() {
+	FAULTS=0 WHY=
+	expect_oopses
+	mark
+	crash "$1"
+	expect_no_more
+	if [ -n "$WHY" ] && [ "$FAULTS" -eq 0 ]; then
+		try_skip "$1" "$WHY"
+	else
+		result "$1"
+	fi
+}
+
+# try_dead NAME FUNCTION [ARG...]: as try does it, but with oopses that the
+# function looks at.
+try_dead() {
+	FAULTS=0 WHY=
+	expect_oopses
+	mark
+	"${@:2}"
+	unload_all
+	check_nothing_left
+	expect_no_more
+	result "$1"
+}
+
+# come [PARAMETER...]: both modules, with a supervisor that looks often.
+come() {
+	load watchdog_ms=10 "$@"
+	insert "$FILE" || fail "insmod $MODULE: $ERROR"
+}
+
+# The whole log of what runs meanwhile, which may be more than the kernel keeps.
+follow() {
+	dmesg --follow-new --notime >"$TMP/follow" &
+	FOLLOWER=$!
+	sleep 0.5
+	"$@"
+	sleep 0.5
+	kill "$FOLLOWER"
+	wait "$FOLLOWER"
+}
+
+# again CASE N KIND: what the machine has is the same after the case as before,
+# once what the kernel keeps for the next time is there. Of each thread that died
+# its task_struct stays (see thread.rs), but not its stack.
+again() {
+	local field
+	for field in Kernel SUnreclaim; do
+		MEM_NOISE[$field]=$((MEM_NOISE[$field] + $2 * TASK_KIB))
+	done
+	come oops_budget=10000
+	run_case "$1"
+	remember_memory
+	follow run_case "$1"
+	check_memory
+	check_oopses "$2" "$3" <"$TMP/follow"
+	cases_go
+	for field in Kernel SUnreclaim; do
+		MEM_NOISE[$field]=$((MEM_NOISE[$field] - $2 * TASK_KIB))
+	done
+}
+
+# Three oopses may be followed by a restart, if at all: two of them were. An
+# error may at any time, and a start by hand.
+budget() {
+	come oops_budget=3
+	run_case cycles_budget
+	check_oopses 5 any < <(log)
+	check_logged 'is not started again' 3
+	cases_go
+}
+
+# Children that died, and that their owner has forgotten, go with it.
+forgotten() {
+	come
+	run_case cycles_forgotten
+	json 'sorted(c["state"] for c in children) == ["backoff", "crashed", "failed", "running"]' \
+		'sorted(c["crashes"] for c in children) == [0, 1, 1, 1]'
+	cases_go
+	check_oopses 3 any < <(log)
+	check_logged 'goes without child [0-9]+ .*: joining it$' 4
+}
+
+# The library is as good as before, and what is tainted is what must be.
+sound_again() {
+	local taint
+	load workload=all seconds=1
+	wait_ended
+	check_success "${LABELS[@]}"
+	check_log
+	read -r taint </proc/sys/kernel/tainted
+	[ $((taint & ~TAINT_OURS)) -eq $TAINT_DIE ] || fail "tainted: $taint"
+}
+
+# Under lockdown what is shown can be read, what is for writing can not be
+# written, and who has children goes on. It can not be undone.
+lockdown() {
+	local before file
+	come workload=counter
+	echo integrity >/sys/kernel/security/lockdown || fail "no lockdown"
+	snapshot
+	before=$(value ops)
+	sleep 0.3
+	json "ops > $before"
+	[ -s "$SUMMARY" ] || [ -n "$(<"$SUMMARY")" ] || fail "can not read summary"
+	for file in "$DIR/run" "$DEBUGFS/control"; do
+		[ -e "$file" ] || continue
+		! { ERROR=$({ echo none >"$file"; } 2>&1); } || fail "$file can be written"
+		[[ $ERROR == *"Operation not permitted" ]] || fail "$file: $ERROR"
+	done
+	check_log
+	cases_go
+}
+
+cases crash_test
+begin $((8 + ${#CASES[@]}))
+[ -e "$FILE" ] || skip_all "CK_EXTERN_DIR has no crash_test/crash_test.ko"
+try_keep "the cases are there" come oops_budget=10000
+for case in "${CASES[@]}"; do
+	try_crash "$case"
+done
+try "all cases leave nothing behind" cases_go
+try_dead "200 errors leave what there was" again cycles_error 0 any
+try_dead "30 crashes leave what there was" again cycles_crash 30 panic
+try_dead "the oops budget ends restarts" budget
+try_dead "dead children go with their owner" forgotten
+try "the library is sound after that" sound_again
+if [ -w /sys/kernel/security/lockdown ]; then
+	try "lockdown: reading works, writing does not" lockdown
+else
+	try_skip "lockdown: reading works, writing does not" "no lockdown in this kernel"
+fi
+finish
