@@ -75,11 +75,24 @@ check_unittest() {
 	tool python3 -B -m unittest discover -s scripts -p '*_test.py'
 }
 
+# What of the module compiles in user space is tried there.
+check_host() {
+	local out file status=0
+	out=$(mktemp -d "$LAB/host.XXXXXX")
+	for file in selftests/host/*.rs; do
+		in_lab -C "$CK_TOP" -b "$out" -- \
+			rustc --test --edition 2021 -O -o "$out/test" "$file" || status=1
+		[ "$status" -ne 0 ] || in_lab -b "$out" -- "$out/test" || status=1
+	done
+	rm -rf --one-file-system "$out"
+	return "$status"
+}
+
 check_docs() {
 	"$CK_SCRIPTS/check-docs.sh"
 }
 
-for one in rustfmt clippy checkpatch shellcheck docs unittest; do
+for one in rustfmt clippy checkpatch shellcheck docs host unittest; do
 	check "$one" "check_$one"
 done
 exit "$failed"

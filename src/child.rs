@@ -68,6 +68,7 @@ pub mod call;
 mod context;
 mod deputy;
 mod directory;
+pub mod entry;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 mod fault;
 #[allow(unsafe_code)]
@@ -110,6 +111,12 @@ use run::Post;
 
 /// The longest name of a child.
 pub const NAME_MAX: usize = 31;
+
+/// Whether this can be the name of a child, or of an entry point.
+fn is_name(name: &[u8]) -> bool {
+    let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
+    !name.is_empty() && name.len() <= NAME_MAX && name.iter().all(valid)
+}
 
 /// The most threads that a child may have.
 pub const THREADS_MAX: usize = 1024;
@@ -347,6 +354,8 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
+    // First, or there would be more children.
+    entry::owner_goes(owner);
     // A child may leave something to reclaim, and a destructor may forget a child.
     while join_forgotten(owner) || rcu::flush_module(module) {}
 }

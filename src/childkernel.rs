@@ -6,7 +6,7 @@
 //! This crate is a module and a library. Other modules link to it and use [`sync`], [`stats`] and
 //! [`child`]; the module itself runs the loads of `workload` when its parameters say so.
 //!
-//! Knowledge goes one way: workload, child, stats, sync, ffi. None knows of one before it.
+//! Knowledge goes one way: control, workload, child, stats, sync, ffi. None knows of one before it.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod child;
+mod control;
 mod ffi;
 pub mod stats;
 pub mod sync;
@@ -77,7 +78,8 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
-    _files: child::report::Files,
+    files: child::report::Files,
+    _control: control::Control,
     workload: workload::Workload,
     _watching: child::Watching,
     #[pin]
@@ -113,8 +115,10 @@ impl kernel::InPlaceModule for ChildKernel {
             )?,
             workload: workload::Workload::start(module, &config?)?,
             // From here on nothing fails.
-            _files: child::report::Files::create::<Self>(),
+            _control: control::Control::new(),
+            files: child::report::Files::create::<Self>(),
             _: {
+                control::Control::create_file::<Self>(files.dir());
                 workload.begin();
             },
         })

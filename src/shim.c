@@ -108,6 +108,8 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 
 static DEFINE_MUTEX(children_mutex);
+static DEFINE_MUTEX(controlled_mutex);
+static DEFINE_MUTEX(entries_mutex);
 static DEFINE_MUTEX(child_directories_mutex);
 static DEFINE_MUTEX(locks_mutex);
 static DEFINE_MUTEX(watch_mutex);
@@ -116,6 +118,16 @@ static DEFINE_MUTEX(lock_directories_mutex);
 struct mutex *childkernel_children_mutex(void)
 {
 	return &children_mutex;
+}
+
+struct mutex *childkernel_controlled_mutex(void)
+{
+	return &controlled_mutex;
+}
+
+struct mutex *childkernel_entries_mutex(void)
+{
+	return &entries_mutex;
 }
 
 struct mutex *childkernel_child_directories_mutex(void)

@@ -234,14 +234,18 @@ u64 childkernel_percpu_sum(const u64 *p);
 
 /* sync/registry.rs: what serialises the list of children */
 struct mutex *childkernel_children_mutex(void);
+/* of those that the control file has spawned */
+struct mutex *childkernel_controlled_mutex(void);
+/* of entry points */
+struct mutex *childkernel_entries_mutex(void);
 /* their directories in debugfs */
 struct mutex *childkernel_child_directories_mutex(void);
 /* the list of counted locks */
 struct mutex *childkernel_locks_mutex(void);
-/* and who watches the children */
-struct mutex *childkernel_watch_mutex(void);
 /* and their directories */
 struct mutex *childkernel_lock_directories_mutex(void);
+/* and who watches the children */
+struct mutex *childkernel_watch_mutex(void);
 
 /* child/record.rs */
 void childkernel_trace_child_state(u64 id, u32 generation, const char *name,

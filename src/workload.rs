@@ -36,6 +36,7 @@ use kernel::{
     ThisModule,
 };
 
+mod alone;
 mod buckets;
 mod buffered;
 mod config;
@@ -51,6 +52,7 @@ mod report;
 mod requests;
 mod table;
 
+pub(crate) use alone::Alone;
 use config::Twin;
 pub(crate) use config::{Config, Numbers};
 use kind::{Kind, Plan};
@@ -98,12 +100,14 @@ impl Drop for Session {
     }
 }
 
-/// What the children of a session share.
+/// What the children of a session share, or the threads of one child.
 #[pin_data]
 struct Shared {
     kind: Kind,
     load: Arc<dyn Load>,
     config: Config,
+    /// Who they are, for the log.
+    who: CString,
     children: usize,
     /// Completed when all children of all loads, and their files, have been made: those that ran
     /// before would be in the way.
@@ -118,6 +122,25 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(kind: Kind, plan: &Plan, config: Config, who: CString) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                kind,
+                load: (kind.make)(plan)?,
+                config,
+                who,
+                children: plan.children,
+                begin <- new_completion!("childkernel_load_begin"),
+                stop: Atomic::new(false),
+                alive: Atomic::new(plan.children),
+                arrived: Atomic::new(0),
+                ops: Atomic::new(0),
+                violations: Atomic::new(0),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
     /// What each child runs.
     fn run(&self, index: usize, ctx: &mut Context<'_>) -> Result {
         if self.begin.wait_interruptible().is_err() {
@@ -125,6 +148,8 @@ impl Shared {
             return Ok(());
         }
         let seconds = self.config.seconds;
+        // Those of earlier generations, which worked at another load.
+        let (ops, violations) = (ctx.ops(), ctx.violations());
         let mut worker = Worker {
             ctx,
             shared: self,
@@ -133,6 +158,7 @@ impl Shared {
                 think_ns: self.config.think_ns,
             },
             index,
+            before: ops,
             deadline: (seconds > 0).then(|| Instant::now() + Delta::from_secs(i64::from(seconds))),
             asked: 0,
             late: false,
@@ -141,8 +167,9 @@ impl Shared {
             worker.meet();
         }
         let result = self.load.work(&mut worker);
-        self.ops.fetch_add(ctx.ops(), Relaxed);
-        self.violations.fetch_add(ctx.violations(), Relaxed);
+        self.ops.fetch_add(ctx.ops().wrapping_sub(ops), Relaxed);
+        self.violations
+            .fetch_add(ctx.violations().wrapping_sub(violations), Relaxed);
         if self.alive.fetch_sub(1, Full) == 1 {
             let found = self.end(ctx.token());
             ctx.add_violations(found);
@@ -160,9 +187,9 @@ impl Shared {
             "FAILURE"
         };
         pr_info!(
-            "{}: end: {} children, {} ops, {} violations, {}: {verdict}\n",
+            "{}: end: {}, {} ops, {} violations, {}: {verdict}\n",
             self.kind.name(),
-            self.children,
+            self.who.to_str().unwrap_or("?"),
             self.ops.load(Relaxed),
             violations,
             Described(&*self.load)
@@ -208,8 +235,10 @@ struct Worker<'a, 'c> {
     ctx: &'a mut Context<'c>,
     shared: &'a Shared,
     pace: Pace,
-    /// Which child of the session this is, from 0.
+    /// Which child of the session, or thread of the child, this is, from 0.
     index: usize,
+    /// The operations that this thread had counted before.
+    before: u64,
     deadline: Option<Instant<Monotonic>>,
     asked: u32,
     late: bool,
@@ -226,7 +255,12 @@ impl Worker<'_, '_> {
         self.ctx.should_stop()
             || self.shared.stop.load(Relaxed)
             || self.late
-            || (self.shared.config.twin.is_some() && self.ctx.ops() >= TWIN_OPS)
+            || (self.shared.config.twin.is_some() && self.ops() >= TWIN_OPS)
+    }
+
+    /// The operations of this thread at this load.
+    fn ops(&self) -> u64 {
+        self.ctx.ops().wrapping_sub(self.before)
     }
 
     fn is_late(&self) -> bool {
@@ -249,23 +283,9 @@ impl Session {
     fn start(module: &'static ThisModule, config: &Config, kind: Kind) -> Result<Self> {
         let plan = config.plan(kind);
         let count = plan.children;
-        let shared = Arc::pin_init(
-            try_pin_init!(Shared {
-                kind,
-                load: (kind.make)(&plan)?,
-                config: config.clone_for_session()?,
-                children: count,
-                begin <- new_completion!("childkernel_load_begin"),
-                stop: Atomic::new(false),
-                alive: Atomic::new(count),
-                arrived: Atomic::new(0),
-                ops: Atomic::new(0),
-                violations: Atomic::new(0),
-            }),
-            GFP_KERNEL,
-        )?;
+        let who = CString::try_from_fmt(fmt!("{count} children"))?;
         let mut this = Self {
-            shared,
+            shared: Shared::new(kind, &plan, config.clone_for_session()?, who)?,
             children: KVec::with_capacity(count, GFP_KERNEL)?,
         };
         for index in 0..count {

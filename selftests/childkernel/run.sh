@@ -27,6 +27,7 @@ TOPICS=(
 	tour:60
 	sync:420
 	waits:180
+	control:180
 	parts:180
 	twins:240
 	log:30

@@ -294,9 +294,7 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
             pr_err!("owner of a child: the module of its code, which {owner} is not\n");
             return Err(EINVAL);
         }
-        let name = self.name.to_bytes();
-        let valid = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(b);
-        if name.is_empty() || name.len() > NAME_MAX || !name.iter().all(valid) {
+        if !super::is_name(self.name.to_bytes()) {
             pr_err!("name of a child: 1 to {NAME_MAX} letters, digits or -_.:/\n");
             return Err(EINVAL);
         }

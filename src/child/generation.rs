@@ -46,7 +46,8 @@ impl Pin {
         // SAFETY: It is a module, or null for code that is built in. It has not gone: children are
         // joined before their owner is freed.
         let got = unsafe { kernel::bindings::try_module_get(owner.as_ptr()) };
-        got.then_some(Self(owner))
+        // Made only if it was taken: dropping it gives it back.
+        got.then(|| Self(owner))
     }
 }
 

@@ -19,7 +19,7 @@ use kernel::{fmt, prelude::*, ModuleMetadata};
 const SCHEMA: u32 = 1;
 
 /// The directory `childkernel` and all that is in it, removed when dropped.
-pub(crate) struct Files(#[expect(dead_code, reason = "is dropped")] Dir);
+pub(crate) struct Files(Dir);
 
 impl Files {
     /// Creates all files there are, and those of what will be. They keep module `M` while they are
@@ -34,6 +34,11 @@ impl Files {
         directory::open::<M>(&dir);
         stats::directory::open::<M>(&dir);
         Self(dir)
+    }
+
+    /// The directory, for files of others.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.0
     }
 }
 

@@ -25,7 +25,6 @@ use kernel::{
 mod command;
 mod object;
 
-#[allow(unused_imports, reason = "for the file control")]
 pub(crate) use command::Command;
 pub(crate) use object::{Access, Field, ObjectDir};
 

@@ -21,6 +21,8 @@ use kernel::{
 #[derive(Clone, Copy)]
 pub(crate) enum RegistryMutex {
     Children,
+    Controlled,
+    Entries,
     ChildDirectories,
     Locks,
     Watch,
@@ -33,6 +35,8 @@ impl RegistryMutex {
         unsafe {
             match self {
                 Self::Children => crate::ffi::childkernel_children_mutex(),
+                Self::Controlled => crate::ffi::childkernel_controlled_mutex(),
+                Self::Entries => crate::ffi::childkernel_entries_mutex(),
                 Self::ChildDirectories => crate::ffi::childkernel_child_directories_mutex(),
                 Self::Locks => crate::ffi::childkernel_locks_mutex(),
                 Self::Watch => crate::ffi::childkernel_watch_mutex(),

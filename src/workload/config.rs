@@ -236,7 +236,12 @@ impl Config {
         found.map(|(twin, ..)| Some(twin)).ok_or(EINVAL)
     }
 
-    fn parse_cpus(list: &str) -> Result<KVec<CpuId>> {
+    /// The CPUs of a list such as `0,2-3`; of an empty one, all that are online.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid; `ENOMEM`.
+    pub(crate) fn parse_cpus(list: &str) -> Result<KVec<CpuId>> {
         let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
         let mut cpus = KVec::new();
         let mut valid = true;
@@ -264,6 +269,24 @@ impl Config {
             return Err(EINVAL);
         }
         Ok(cpus)
+    }
+
+    /// For a child that runs a load by itself, until it is stopped.
+    pub(super) fn alone() -> Self {
+        Self {
+            workload: "",
+            primitive: "",
+            children: 0,
+            split: None,
+            cpus: KVec::new(),
+            seconds: 0,
+            hold_ns: 0,
+            think_ns: 0,
+            stat_interval: 0,
+            granularity: Granularity::Coarse,
+            memory: 0,
+            twin: None,
+        }
     }
 
     /// A copy for the children of a session.

@@ -235,7 +235,7 @@ impl<L: Holds> Records<L> {
             worker.ctx.add_ops(1);
             worker.pace.think();
         }
-        self.writes.fetch_add(worker.ctx.ops(), Relaxed);
+        self.writes.fetch_add(worker.ops(), Relaxed);
     }
 
     /// One attempt to read: `None` if a writer was in the way.
@@ -267,7 +267,7 @@ impl<L: Holds> Records<L> {
             worker.ctx.add_ops(1);
             worker.pace.think();
         }
-        self.reads.fetch_add(worker.ctx.ops(), Relaxed);
+        self.reads.fetch_add(worker.ops(), Relaxed);
         self.retries.fetch_add(retries, Relaxed);
     }
 }

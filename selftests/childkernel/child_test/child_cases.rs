@@ -4,9 +4,11 @@
 //!
 //! How a case is run, by hand too: see `harness.rs`. The file is `childkernel_child_test/run`.
 
+use childkernel::child::entry::Registration;
 use kernel::{
     debugfs::{Dir, File},
     prelude::*,
+    sync::Arc,
     ModuleMetadata, ThisModule,
 };
 
@@ -21,6 +23,7 @@ use harness::{
 mod arena;
 mod calls;
 mod calls_end;
+mod entries;
 mod mailbox;
 mod regions;
 mod revocation;
@@ -36,6 +39,7 @@ static CASES: &[&[Case]] = &[
     waiting::CASES,
     arena::CASES,
     mailbox::CASES,
+    entries::CASES,
     calls::CASES,
     calls_end::CASES,
     regions::CASES,
@@ -56,14 +60,28 @@ static MODULE: ThisModule = <ChildTest as ModuleMetadata>::THIS_MODULE;
 struct ChildTest {
     #[pin]
     run: File<()>,
+    #[pin]
+    entries: File<Arc<entries::Shared>>,
+    _points: KVec<Registration>,
     _dir: Dir,
 }
 
 impl kernel::InPlaceModule for ChildTest {
     fn init(_: &'static ThisModule) -> impl PinInit<Self, Error> {
         let dir = Dir::new(c"childkernel_child_test");
+        let (points, shared) = match entries::register_all() {
+            Ok((points, shared)) => (Ok(points), Ok(shared)),
+            Err(error) => (Err(error), Err(error)),
+        };
         try_pin_init!(Self {
             run <- dir.write_callback_file(c"run", (), &run),
+            entries <- dir.read_write_callback_file(
+                c"entries",
+                shared?,
+                &entries::show,
+                &entries::act,
+            ),
+            _points: points?,
             _dir: dir.clone(),
         })
     }

@@ -15,7 +15,6 @@ use kernel::{
 const LINE_MAX: usize = 4096;
 
 /// What a write-only file does.
-#[allow(dead_code, reason = "for the file control")]
 pub(crate) trait Command {
     /// Does what one `write()` says: all of it, wherever in the file, without a newline at its end.
     ///
@@ -32,7 +31,6 @@ impl Dir {
     /// Creates a file, to be written by root, that does `C` and whose open handles keep module `M`.
     ///
     /// A line of more than 4096 bytes is refused with `EINVAL`, and one of none does nothing.
-    #[allow(dead_code, reason = "for the file control")]
     pub(crate) fn command<M: ModuleMetadata, C: Command>(&self, name: &CStr) {
         let table: &'static bindings::file_operations = &Operations::<M, C>::TABLE;
         // SAFETY: The operations use no data.

@@ -6,6 +6,8 @@
 use super::lock_levels;
 
 lock_levels! {
+    /// What a module has registered under one name: held while a child is spawned from it.
+    pub Entry,
     /// The generations of one child: held while they are started, looked at and replaced.
     pub Child,
     /// The present address of a child's mailbox.
@@ -16,6 +18,10 @@ lock_levels! {
     pub Load,
     /// What a load keeps for its end.
     pub LoadEnd,
+    /// The list of all entry points. Nothing is taken under it.
+    pub Entries,
+    /// The list of the children that were spawned by the control file. Nothing is taken under it.
+    pub Controlled,
     /// The directories of all children in debugfs.
     pub ChildDirectories,
     /// The directories of all counted locks in debugfs.
