@@ -39,8 +39,8 @@ id_of() {
 modes() {
 	local wrong
 	load workload=all cpus=0
-	wrong=$(find "$DEBUGFS" -type d ! -perm 700 -o -type f ! -name reset ! -perm 400 \
-		-o -name reset ! -perm 200 -o ! -user root -o ! -type d ! -type f)
+	wrong=$(find "$DEBUGFS" -type d ! -perm 700 -o -type f ! -name reset ! -name control ! -perm 400 \
+		-o \( -name reset -o -name control \) ! -perm 200 -o ! -user root -o ! -type d ! -type f)
 	[ -z "$wrong" ] || fail "modes: $wrong"
 	[ "$(find "$LOCKS" -name reset | wc -l)" -eq 4 ] || fail "files reset: $(ls "$LOCKS"/*)"
 	! { echo x >"$CHILDREN/1/state"; } 2>/dev/null || fail "a state can be written"

@@ -35,7 +35,8 @@ TOPICS=(
 	log:30
 )
 if [ "${1:-}" = --crash ]; then
-	TOPICS=(crash:300 kv_crash:120)
+	# crash locks the kernel down in the end.
+	TOPICS=(kv_crash:120 crash:300)
 	shift
 fi
 

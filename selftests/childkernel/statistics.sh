@@ -11,7 +11,7 @@ files() {
 	local file
 	load
 	[ "$(find "$DEBUGFS" -mindepth 1 | sort | xargs -n 1 basename | xargs)" = \
-		"children locks stats.json summary" ] ||
+		"children control locks stats.json summary" ] ||
 		fail "files: $(ls "$DEBUGFS")"
 	for file in "$STATS" "$SUMMARY"; do
 		[ "$(stat -c '%a %u %F' "$file")" = "400 0 regular empty file" ] ||
