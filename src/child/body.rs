@@ -28,13 +28,15 @@ use kernel::{
     ThisModule,
 };
 
+mod leftovers;
+mod quarantine;
+
+use leftovers::Leftovers;
+
 const NS_PER_MS: i64 = 1_000_000;
 
 /// How long a child may take to end when it was told to, whatever signs of life it gives.
 const PATIENCE_NS: i64 = 10_000 * NS_PER_MS;
-
-/// How often the log says again for whom a module waits.
-const REMIND_NS: i64 = 10_000 * NS_PER_MS;
 
 /// What may be taken under a child's lock.
 pub(super) type Inside<'a> = Token<'a, levels::Child>;
@@ -333,78 +335,6 @@ impl Body {
         self.conclude(record, token, end);
     }
 
-    /// Gives up the present generation, which does not end.
-    fn give_up(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) {
-        let Some(pin) = self.new_pin() else {
-            // Its owner is going, and so has to wait for it.
-            self.remind(record);
-            return;
-        };
-        let Some(mut live) = self.live.take() else {
-            return;
-        };
-        let died = record.state() == State::Crashed;
-        live.pin = Some(pin);
-        live.run.abort();
-        live.stop();
-        push(&mut self.given_up, live);
-        record.watch.quarantine();
-        record.transition(State::Quarantined);
-        pr_warn!(
-            "child {} ({}) does not end: in quarantine, and module {} stays\n",
-            record.id,
-            record.name(),
-            record.owner()
-        );
-        let end = if died { End::Crashed(0) } else { End::Stuck };
-        self.conclude(record, token, end);
-    }
-
-    /// Says for whom a module waits, now and then.
-    pub(super) fn remind(&mut self, record: &Record) {
-        let now = record.now();
-        if self.reminded == 0 || now.saturating_sub(self.reminded) > REMIND_NS {
-            self.reminded = now;
-            pr_warn!(
-                "module {} waits for child {} ({}), which does not end\n",
-                record.owner(),
-                record.id,
-                record.name()
-            );
-        }
-    }
-
-    /// Looks at those in quarantine: they may have ended at last.
-    fn attend_given_up(&mut self, record: &Arc<Record>) {
-        let mut chain = self.given_up.take();
-        while let Some(mut generation) = chain {
-            chain = generation.next.take();
-            count_deaths(record, &generation);
-            if !generation.has_exited() {
-                push(&mut self.given_up, generation);
-                continue;
-            }
-            generation.join();
-            record.watch.release();
-            // One that another follows, or is about to, ends without a word.
-            if record.state() == State::Quarantined {
-                record.transition(State::Stopped);
-            }
-            pr_warn!(
-                "child {} ({}): generation {} has left quarantine\n",
-                record.id,
-                record.name(),
-                generation.life.number
-            );
-            if self.closed {
-                push(&mut self.funeral, generation);
-            } else {
-                generation.pin = None;
-                push(&mut self.remains, generation);
-            }
-        }
-    }
-
     /// A generation has ended: tells whom it concerns.
     fn conclude(&mut self, record: &Arc<Record>, token: &mut Inside<'_>, end: End) {
         let now = record.now();
@@ -516,42 +446,6 @@ impl Body {
         if let Err(error) = self.start(record, token) {
             record.restarts.fetch_sub(1, Relaxed);
             self.conclude(record, token, End::Failed(error));
-        }
-    }
-}
-
-/// What a child leaves to its owner. Dropped by the owner, with nothing locked.
-pub(super) struct Leftovers {
-    deputy: Option<Thread<Deputy>>,
-    untold: Option<Exit>,
-    hook: Option<Arc<dyn OnExit>>,
-    program: Option<Arc<dyn Program>>,
-    _remains: Chain,
-    _funeral: Chain,
-}
-
-impl Leftovers {
-    /// Whether this is the first time that there was anything.
-    pub(super) fn are_first(&self) -> bool {
-        self.program.is_some()
-    }
-
-    /// Waits until the owner has been told of all ends, and drops the rest.
-    pub(super) fn settle(mut self, record: &Record) {
-        if let Some(deputy) = self.deputy.take() {
-            Deputy::join(deputy);
-        }
-        let (Some(hook), Some(exit)) = (self.hook.take(), self.untold.take()) else {
-            return;
-        };
-        let mut errand = Some(Errand::Tell(hook, exit));
-        match Deputy::send(record.name(), &record.watch, &mut errand) {
-            Ok(deputy) => Deputy::join(deputy),
-            Err(_) => pr_warn!(
-                "child {} ({}): its owner misses an end\n",
-                record.id,
-                record.name()
-            ),
         }
     }
 }
