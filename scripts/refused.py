@@ -50,7 +50,7 @@ def read(lines):
             one = None
         if isinstance(one, dict) and "spans" in one:
             said.append(one)
-            text.append(one["rendered"] or one["message"])
+            text.append((one["rendered"] or one["message"]).removesuffix("\n"))
         else:
             text.append(line.rstrip("\n"))
     return said, "\n".join(text) + "\n"
