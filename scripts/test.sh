@@ -74,7 +74,7 @@ lanes=($!)
 {
 	"$CK_SCRIPTS/compile-fail.sh" "$LANE" ||
 		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
-	guest "$results/crash" 300 --crash
+	guest "$results/crash" 600 --crash
 	guest "$results/second" 900 --half 2
 } >"$results/second.out" &
 lanes+=($!)
