@@ -150,14 +150,19 @@ check() {
 # One reader follows the log for the whole topic, into a file, from which each
 # test reads on where the last one has ended: looking at it starts no program.
 
-# Follows the log from where it is now on. If the kernel overwrites what was not
-# read yet, the reader is told so, and ends.
-open_log() {
+# Follows the log. If the kernel overwrites what was not read yet, the reader is
+# told so, and ends.
+follow_log() {
 	: >"$TMP/kmsg"
-	exec {LOG}<"$TMP/kmsg" {NAP}<> <(:)
+	exec {LOG}<"$TMP/kmsg"
 	cat /dev/kmsg >"$TMP/kmsg" 2>/dev/null &
 	READER=$!
 	disown "$READER"
+}
+
+open_log() {
+	exec {NAP}<> <(:)
+	follow_log
 	mark
 	read_log
 }
@@ -184,6 +189,9 @@ read_log() {
 			n=$((n + 1))
 			if [ "$n" -gt 3000 ] || ! kill -0 "$READER" 2>/dev/null; then
 				fail "lines of the log are lost"
+				kill "$READER" 2>/dev/null
+				exec {LOG}<&-
+				follow_log
 				return
 			fi
 			read -r -t 0.01 -u "$NAP"
@@ -205,7 +213,7 @@ read_log() {
 
 # Prints the log since the last mark, without the times.
 log() {
-	dmesg | sed "1,/${MARK//\//\\/}\$/d; s/^\[[^]]*\] //"
+	dmesg | sed "1,/${MARK//\//\\/}\$/d; s/^\[[^]]*\] //; /^childkernel-selftest: .* read [0-9]*\$/d"
 }
 
 # logged REGEX: prints the lines of LOGGED that match.
