@@ -184,6 +184,16 @@ bool childkernel_owns(const struct module *owner, unsigned long addr)
 	return !owner || within_module(addr, owner);
 }
 
+bool childkernel_try_module_get(struct module *mod)
+{
+	return try_module_get(mod);
+}
+
+void childkernel_module_put(struct module *mod)
+{
+	module_put(mod);
+}
+
 bool childkernel_cpu_online(unsigned int cpu)
 {
 	return cpu < nr_cpu_ids && cpu_online(cpu);

@@ -259,6 +259,10 @@ bool childkernel_cpu_online(unsigned int cpu);
 int childkernel_cpulist_parse(const char *buf, struct cpumask *mask);
 void childkernel_cond_resched(void);
 
+/* child/generation.rs: inline without MODULE_UNLOAD */
+bool childkernel_try_module_get(struct module *mod);
+void childkernel_module_put(struct module *mod);
+
 /* child/thread.rs */
 void childkernel_thread_interrupt(struct task_struct *task);
 bool childkernel_thread_has_exited(struct task_struct *task);

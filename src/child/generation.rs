@@ -45,7 +45,7 @@ impl Pin {
     pub(super) fn new(owner: &'static ThisModule) -> Option<Self> {
         // SAFETY: It is a module, or null for code that is built in. It has not gone: children are
         // joined before their owner is freed.
-        let got = unsafe { kernel::bindings::try_module_get(owner.as_ptr()) };
+        let got = unsafe { crate::ffi::childkernel_try_module_get(owner.as_ptr()) };
         // Made only if it was taken: dropping it gives it back.
         got.then(|| Self(owner))
     }
@@ -54,7 +54,7 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         // SAFETY: The reference was taken by `new`.
-        unsafe { kernel::bindings::module_put(self.0.as_ptr()) };
+        unsafe { crate::ffi::childkernel_module_put(self.0.as_ptr()) };
     }
 }
 
