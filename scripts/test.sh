@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make test: builds everything, boots a guest of the lane and runs the selftests
-# in it, and another for those in which children die; judges their results and
-# the kernel logs. The last line says "N passed, N failed, N skipped".
+# make test: builds everything, boots guests of the lane and runs the selftests in
+# them, two at a time: one half of them in one; those in which children die and
+# then the other half in two more. Judges their results and the kernel logs. The
+# last line says "N passed, N failed, N skipped".
 #
 #   test.sh [LANE]
 set -euo pipefail
@@ -31,7 +32,7 @@ build_outsider() {
 	local variant=$1 at=$outside/$1
 	cp -r "$tests/outsider" "$at"
 	in_lab -C "$CK_TOP" -- make modules_install ARCH=x86 KDIR="$KDIR" \
-		MO="$build/$variant" INSTALL_MOD_PATH="$at/installed"
+		MO="$build/$variant" INSTALL_MOD_PATH="$at/installed" INSTALL_MOD_STRIP=1
 	in_lab -C "$at" -- make -C "$KDIR" ARCH=x86 M="$at" \
 		CHILDKERNEL="$at/installed/lib/modules/$KVER/childkernel" modules
 	mkdir -p "$build/extern/$variant/outsider"
@@ -52,20 +53,39 @@ for module in sync_test child_test crash_test; do
 done
 
 rm -rf --one-file-system "$results"
-mkdir -p "$results/crash"
-status=0
-# How a guest ended is judged with all else.
-{
-	"$CK_SCRIPTS/compile-fail.sh" "$LANE"
-	"$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-900}" --results "$results" -- \
+mkdir -p "$results"/{crash,second}
+
+# guest DIR TIMEOUT ARG...: run.sh in a guest. How that ended is judged with all
+# else. It does not outlive this script.
+guest() {
+	setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-$2}" \
+		--results "$1" -- \
 		env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
 		CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
-		"$tests/run.sh" || true
-	"$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-300}" \
-		--results "$results/crash" -- \
-		env CK_MODULE_DIR="$build/test" CK_EXTERN_DIR="$build/extern/test" \
-		"$tests/run.sh" --crash || true
+		"$tests/run.sh" "${@:3}" || true
+	# Whatever it said last, a line begins here.
+	echo
+}
+
+# Each of the two says what it has to say in a file of its own, so that their
+# lines do not mix.
+guest "$results" 900 --half 1 >"$results/first.out" &
+lanes=($!)
+{
+	"$CK_SCRIPTS/compile-fail.sh" "$LANE" ||
+		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
+	guest "$results/crash" 600 --crash
+	guest "$results/second" 900 --half 2
+} >"$results/second.out" &
+lanes+=($!)
+trap 'kill "${lanes[@]}" 2>/dev/null; on_exit' EXIT
+
+status=0
+{
+	tail -s 0.2 -n +1 -f --pid="${lanes[0]}" "$results/first.out"
+	tail -s 0.2 -n +1 -f --pid="${lanes[1]}" "$results/second.out"
 } |
-	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" "$results/crash" ||
-	status=$?
+	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" \
+		"$results/crash" "$results/second" || status=$?
+wait
 exit "$status"

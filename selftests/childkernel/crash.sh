@@ -69,6 +69,11 @@ check_oopses() {
 	[ -z "$found" ] || fail "in the log: $found"
 }
 
+check_logged_oopses() {
+	read_log
+	check_oopses "$@" < <(printf '%s\n' "${LOGGED[@]}")
+}
+
 # What results.py is to excuse in the log; who dies is called so in each of them.
 expect_oopses() {
 	echo "childkernel-selftest: expect-begin Comm: crash" >/dev/kmsg
@@ -81,7 +86,7 @@ expect_no_more() {
 # crash CASE: runs it, and looks at the log.
 crash() {
 	run_case "$1"
-	[ -n "${WHY:-}" ] || check_oopses "$(expected_oopses "$1")" "$(kind_of "$1")" < <(log)
+	[ -n "${WHY:-}" ] || check_logged_oopses "$(expected_oopses "$1")" "$(kind_of "$1")"
 }
 
 # try_crash CASE: one test.
@@ -153,7 +158,7 @@ again() {
 budget() {
 	come oops_budget=3
 	run_case cycles_budget
-	check_oopses 5 any < <(log)
+	check_logged_oopses 5 any
 	check_logged 'is not started again' 3
 	cases_go
 }
@@ -165,7 +170,7 @@ forgotten() {
 	json 'sorted(c["state"] for c in children) == ["backoff", "crashed", "failed", "running"]' \
 		'sorted(c["crashes"] for c in children) == [0, 1, 1, 1]'
 	cases_go
-	check_oopses 3 any < <(log)
+	check_logged_oopses 3 any
 	check_logged 'goes without child [0-9]+ .*: joining it$' 4
 }
 

@@ -18,10 +18,13 @@ OOPS='panicked at|kernel BUG at|Oops: |cut here|Call Trace|end trace'
 # log, and nothing worse.
 try_oops() {
 	FAULTS=0 CRASHES=0
+	# What results.py is to excuse in the log.
+	echo "childkernel-selftest: expect-begin Comm: ckv" >/dev/kmsg
 	mark
 	"${@:2}"
 	unload_all
 	check_nothing_left
+	echo "childkernel-selftest: expect-end" >/dev/kmsg
 	check_logged 'panicked at' "$CRASHES"
 	# The first line of a panic says where, and the second what.
 	[ "$(log | grep -cE 'panicked at samples/kv_service/kv_service.rs')" -eq "$CRASHES" ] ||

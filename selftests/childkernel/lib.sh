@@ -67,6 +67,7 @@ begin() {
 		KNOWN[${pid#/proc/}]=1
 	done
 	ktap_set_plan "$1"
+	open_log
 }
 
 skip_all() {
@@ -80,6 +81,7 @@ leave() {
 	jobs=$(jobs -p)
 	# shellcheck disable=SC2086 # one word each
 	[ -z "$jobs" ] || kill $jobs 2>/dev/null
+	[ -z "${READER:-}" ] || kill "$READER" 2>/dev/null
 	rm -rf "$TMP"
 }
 
@@ -144,6 +146,26 @@ check() {
 }
 
 # --- the kernel log ----------------------------------------------------------
+#
+# One reader follows the log for the whole topic, into a file, from which each
+# test reads on where the last one has ended: looking at it starts no program.
+
+# Follows the log. If the kernel overwrites what was not read yet, the reader is
+# told so, and ends.
+follow_log() {
+	: >"$TMP/kmsg"
+	exec {LOG}<"$TMP/kmsg"
+	cat /dev/kmsg >"$TMP/kmsg" 2>/dev/null &
+	READER=$!
+	disown "$READER"
+}
+
+open_log() {
+	exec {NAP}<> <(:)
+	follow_log
+	mark
+	read_log
+}
 
 # What log shows begins here.
 mark() {
@@ -152,15 +174,58 @@ mark() {
 	echo "$MARK" >/dev/kmsg
 }
 
+# read_log: LOGGED becomes the lines since the last mark. Not in a subshell: each
+# line is read once.
+read_log() {
+	local line part='' n=0 end
+	READS=$((${READS:-0} + 1))
+	end="childkernel-selftest: ${0##*/} $$ read $READS"
+	[ "${LOGGED_MARK:-}" = "$MARK" ] || LOGGED=()
+	echo "$end" >/dev/kmsg
+	while :; do
+		if ! IFS= read -r line <&"$LOG"; then
+			# The end so far, and maybe a part of a line.
+			part+=$line
+			n=$((n + 1))
+			if [ "$n" -gt 3000 ] || ! kill -0 "$READER" 2>/dev/null; then
+				fail "lines of the log are lost"
+				kill "$READER" 2>/dev/null
+				exec {LOG}<&-
+				follow_log
+				return
+			fi
+			read -r -t 0.01 -u "$NAP"
+			continue
+		fi
+		line=$part$line part=
+		# What follows a line begins with a blank.
+		[[ $line != ' '* ]] || continue
+		line=${line#*;}
+		case $line in
+		"$end") break ;;
+		"$MARK") LOGGED=() LOGGED_MARK=$MARK ;;
+		"childkernel-selftest: ${0##*/} $$ read "*) ;;
+		*) LOGGED+=("$line") ;;
+		esac
+	done
+	[ "$LOGGED_MARK" = "$MARK" ] || fail "the first lines are lost"
+}
+
 # Prints the log since the last mark, without the times.
 log() {
-	dmesg | sed "1,/${MARK//\//\\/}\$/d; s/^\[[^]]*\] //"
+	dmesg | sed "1,/${MARK//\//\\/}\$/d; s/^\[[^]]*\] //; /^childkernel-selftest: .* read [0-9]*\$/d"
+}
+
+# logged REGEX: prints the lines of LOGGED that match.
+logged() {
+	[ ${#LOGGED[@]} -eq 0 ] || printf '%s\n' "${LOGGED[@]}" | grep -E -- "$1"
 }
 
 # check_logged REGEX [N]: lines of ours match, N of them if it is given.
 check_logged() {
 	local n
-	n=$(log | grep -cE -- "$1")
+	read_log
+	n=$(logged "$1" | wc -l)
 	if [ $# -gt 1 ]; then
 		[ "$n" -eq "$2" ] || fail "$n lines in the log, not $2: $1"
 	else
@@ -169,12 +234,8 @@ check_logged() {
 }
 
 check_log() {
-	local found
-	found=$(dmesg | awk -v mark="$MARK" -v splat="$SPLAT" '
-		seen && $0 ~ splat { print }
-		substr($0, length($0) - length(mark) + 1) == mark { seen = 1 }
-		END { if (!seen) print "the first lines are lost" }')
-	[ -z "$found" ] || fail "in the log: $found"
+	read_log
+	[[ ! ${LOGGED[*]} =~ $SPLAT ]] || fail "in the log: $(logged "$SPLAT")"
 }
 
 # read_ends: fills END with the end line of each load since the last mark.
@@ -182,11 +243,12 @@ declare -A END
 read_ends() {
 	local line label
 	END=()
+	read_log
 	while read -r line; do
 		label=${line#childkernel: } label=${label%%: end: *}
 		[ -z "${END[$label]:-}" ] || fail "$label ends twice"
 		END[$label]=$line
-	done < <(log | grep '^childkernel: .*: end: ')
+	done < <(logged '^childkernel: .*: end: ')
 }
 
 # check_success LABEL...: these loads, and no others, have ended, and say that

@@ -27,7 +27,8 @@ refused() {
 		# The words of insmod for EINVAL.
 		[[ $ERROR == *"Invalid parameters"* ]] ||
 			fail "${words[*]}: not refused with EINVAL: $ERROR"
-		text=$(log)
+		read_log
+		printf -v text "%s\n" "${LOGGED[@]}"
 		lines=$(grep '^childkernel: ' <<<"$text" | grep -vE "$NOT_OURS")
 		[[ $lines =~ $pattern ]] || fail "${words[*]}: says: $lines"
 		[[ $lines != *$'\n'* ]] || fail "${words[*]}: not one line: $lines"

@@ -136,7 +136,9 @@ fn port_after_restarts() -> Result {
         let port = port.ok_or(EINVAL)?;
         ensure!(u64::from(port.identity().generation()) == generation);
         ensure!(eventually(|| child.record().restarts() == generation));
-        ensure!(port.try_send(1).err().map(|e| e.error()) == Some(ESTALE));
+        ensure!(eventually(
+            || port.try_send(1).err().map(|e| e.error()) == Some(ESTALE)
+        ));
     }
     child.port()?.send(1)?;
     ensure!(comes_to(&child, State::Stopped));

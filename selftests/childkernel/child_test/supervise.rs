@@ -198,7 +198,7 @@ fn supervise_stale_after_restart() -> Result {
     ensure!(find(first).is_ok());
     go.store(true, Relaxed);
     ensure!(eventually(|| child.record().restarts() == 1));
-    ensure!(find(first).err() == Some(ESTALE));
+    ensure!(eventually(|| find(first).err() == Some(ESTALE)));
     ensure!(find(child.record().identity()).is_ok());
     Ok(())
 }
