@@ -18,7 +18,7 @@ use super::{
     thread::Thread,
 };
 use crate::sync::{
-    atomic::Relaxed,
+    atomic::{Relaxed, Release},
     order::{levels, Token},
 };
 use kernel::{
@@ -118,6 +118,17 @@ impl Body {
     /// `ESRCH` if the owner has gone; `ENOMEM`, `EINVAL`, `EINTR`, as threads and mailboxes say.
     /// The child is stopped then.
     pub(super) fn start(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) -> Result {
+        self.start_counted(record, token, 0)
+    }
+
+    /// The same, and counts so many restarts: who sees the count can find the generation, and who
+    /// sees it at work sees that it was counted.
+    fn start_counted(
+        &mut self,
+        record: &Arc<Record>,
+        token: &mut Inside<'_>,
+        restarts: u64,
+    ) -> Result {
         let number = record.generation().wrapping_add(1);
         self.started = record.now();
         let generation = match self.make(record, number) {
@@ -131,6 +142,7 @@ impl Body {
         record.generation.store(number, Relaxed);
         record.outcome.store(End::Returned.to_word(), Relaxed);
         generation.run.publish(token, number);
+        record.restarts.fetch_add(restarts, Release);
         record.silence.store(0, Relaxed);
         record.transition(State::Running);
         generation.wake(record.now());
@@ -441,10 +453,7 @@ impl Body {
     /// The next generation, by itself.
     fn start_again(&mut self, record: &Arc<Record>, token: &mut Inside<'_>) {
         record.transition(State::Spawning);
-        // Before it runs: who sees the generation sees that it was counted.
-        record.restarts.fetch_add(1, Relaxed);
-        if let Err(error) = self.start(record, token) {
-            record.restarts.fetch_sub(1, Relaxed);
+        if let Err(error) = self.start_counted(record, token, 1) {
             self.conclude(record, token, End::Failed(error));
         }
     }

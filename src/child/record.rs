@@ -18,7 +18,7 @@ use crate::{
     ffi,
     stats::json::Quoted,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Acquire, Atomic, Relaxed},
         Completion,
     },
 };
@@ -355,7 +355,7 @@ impl Record {
 
     /// How many generations the supervisor has started.
     pub fn restarts(&self) -> u64 {
-        self.restarts.load(Relaxed)
+        self.restarts.load(Acquire)
     }
 
     /// How many of its threads have died of an oops, all generations.
