@@ -487,7 +487,7 @@ fn spin<C: Channel<Value>>(receiver: &mut Receiver<Value, C>, round: usize) -> R
         match receiver.try_recv() {
             Err(EAGAIN) if began.elapsed().as_millis() < 20_000 => {
                 // Where nothing is preempted the other may want this very CPU.
-                if began.elapsed().as_millis() > 100 {
+                if began.elapsed().as_millis() > 2 {
                     fsleep(Delta::from_millis(1));
                 }
                 core::hint::spin_loop();
