@@ -150,11 +150,17 @@ stop_ticker() {
 	STEP_TICKER=
 }
 
+# Processes that do not outlive this script.
+CHILDREN=()
+
 # A step runs outside any condition, so that its first failing command ends
-# the script; what it said last is shown here.
+# the script; what it said last is shown here. Nothing here may fail: that
+# would be the script's exit status then.
 on_exit() {
 	local status=$?
 	stop_ticker
+	# Mostly they have ended long since.
+	[ ${#CHILDREN[@]} -eq 0 ] || kill "${CHILDREN[@]}" 2>/dev/null || true
 	if [ -n "$STEP_LABEL" ] && [ "$status" -ne 0 ]; then
 		[ ! -t 8 ] || printf '\n' >&8
 		[ ! -s "$STEP_LOG" ] || tail -n 15 "$STEP_LOG" >&8

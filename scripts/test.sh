@@ -70,20 +70,19 @@ guest() {
 # Each of the two says what it has to say in a file of its own, so that their
 # lines do not mix.
 guest "$results" 900 --half 1 >"$results/first.out" &
-lanes=($!)
+CHILDREN=($!)
 {
 	"$CK_SCRIPTS/compile-fail.sh" "$LANE" ||
 		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
 	guest "$results/crash" 600 --crash
 	guest "$results/second" 900 --half 2
 } >"$results/second.out" &
-lanes+=($!)
-trap 'kill "${lanes[@]}" 2>/dev/null; on_exit' EXIT
+CHILDREN+=($!)
 
 status=0
 {
-	tail -s 0.2 -n +1 -f --pid="${lanes[0]}" "$results/first.out"
-	tail -s 0.2 -n +1 -f --pid="${lanes[1]}" "$results/second.out"
+	tail -s 0.2 -n +1 -f --pid="${CHILDREN[0]}" "$results/first.out"
+	tail -s 0.2 -n +1 -f --pid="${CHILDREN[1]}" "$results/second.out"
 } |
 	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" \
 		"$results/crash" "$results/second" || status=$?
