@@ -233,31 +233,23 @@ impl Child {
 
     /// Joins the child and lets go of all that is its owner's: it does not run again. Says whether
     /// it is all over; if not, the owner is held until it is.
-    fn close(&self, whom: For) -> bool {
+    fn close(&self, mut whom: For) -> bool {
         let mut outer = Token::outermost();
         let (leftovers, over) = loop {
             self.stop(whom);
             let (mut body, _token) = self.body.lock(&mut outer);
-            if body.awaited(false).is_some() {
+            if body.awaited(whom == For::All).is_some() {
                 // Somebody has started it again.
                 continue;
             }
-            let pin = body.has_given_up().then(|| body.new_pin());
-            match pin {
-                None => break (body.close(&self.record, None), true),
-                Some(Some(pin)) if whom == For::Present => {
-                    break (body.close(&self.record, Some(pin)), false);
-                }
-                // The owner can not be held any more.
-                _ => {
-                    body.remind(&self.record);
-                    let life = body.awaited(true);
-                    drop(body);
-                    if let Some(life) = life {
-                        let _ = life.over.wait_timeout(msecs_to_jiffies(STEP_MS));
-                    }
-                }
+            if !body.has_given_up() {
+                break (body.close(&self.record, None), true);
             }
+            if let Some(pin) = body.new_pin() {
+                break (body.close(&self.record, Some(pin)), false);
+            }
+            // The owner can not be held any more.
+            whom = For::All;
         };
         let first = leftovers.are_first();
         // It may own handles of other children, which are joined when it is dropped.

@@ -400,11 +400,8 @@ impl Body {
         let sent = Deputy::send(record.name(), &record.watch, &mut errand);
         match (sent, errand) {
             (Ok(deputy), _) => {
-                if self.closed {
-                    // It has the funeral.
-                } else {
-                    self.untold = None;
-                }
+                // Of a funeral nobody is left to be told.
+                self.untold = None;
                 self.deputy = Some(deputy);
             }
             // Next time, perhaps.

@@ -7,7 +7,7 @@
 #![deny(unsafe_code)]
 
 use super::{
-    kind::{Granularity, Kind, Plan, Roles, Shown, KINDS},
+    kind::{Granularity, Kind, Loads, Plan, PrimitivesOf, Roles, Shown, KINDS},
     Config, Shared,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         Token,
     },
 };
-use kernel::{fmt, prelude::*, str::CString, sync::Arc};
+use kernel::{prelude::*, str::CString, sync::Arc};
 
 /// What a child is to run.
 pub(crate) struct Alone {
@@ -150,36 +150,5 @@ impl Drop for AtWork {
         } else if left != 0 {
             shared.end(&mut Token::outermost());
         }
-    }
-}
-
-/// The words for `workload=`, for the log.
-struct Loads;
-
-impl fmt::Display for Loads {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut last = "";
-        for kind in KINDS {
-            if kind.workload != last {
-                let comma = if last.is_empty() { "" } else { ", " };
-                f.write_fmt(fmt!("{comma}{}", kind.workload))?;
-                last = kind.workload;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The words for `primitive=` with this load, for the log.
-struct PrimitivesOf<'a>(&'a str);
-
-impl fmt::Display for PrimitivesOf<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut comma = "";
-        for kind in KINDS.iter().filter(|kind| kind.workload == self.0) {
-            f.write_fmt(fmt!("{comma}{}", kind.primitive))?;
-            comma = ", ";
-        }
-        Ok(())
     }
 }

@@ -150,23 +150,52 @@ impl KindInfo {
     }
 }
 
-/// The words for `workload`, for the log.
-pub(super) struct Workloads;
+/// The words for loads, for the log.
+pub(super) struct Loads;
 
-impl fmt::Display for Workloads {
+impl fmt::Display for Loads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut last = "";
         for kind in KINDS.iter() {
             if kind.workload != last {
-                f.write_fmt(fmt!("{}, ", kind.workload))?;
+                let comma = if last.is_empty() { "" } else { ", " };
+                f.write_fmt(fmt!("{comma}{}", kind.workload))?;
                 last = kind.workload;
             }
         }
-        f.write_str("all")
+        Ok(())
     }
 }
 
-/// The words for `primitive` with a workload, for the log.
+/// The words for the parameter `workload`.
+pub(super) struct Workloads;
+
+impl fmt::Display for Workloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(fmt!("{Loads}, all"))
+    }
+}
+
+/// The words for primitives that go with a load, or with `all` of them, for the log.
+pub(super) struct PrimitivesOf<'a>(pub(super) &'a str);
+
+impl fmt::Display for PrimitivesOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let goes = |kind: &&KindInfo| self.0 == "all" || self.0 == kind.workload;
+        let mut comma = "";
+        for (i, kind) in KINDS.iter().enumerate().filter(|(_, kind)| goes(kind)) {
+            // A word is named once, whatever loads it goes with.
+            let mut before = KINDS.iter().take(i).filter(goes);
+            if !before.any(|k| k.primitive == kind.primitive) {
+                f.write_fmt(fmt!("{comma}{}", kind.primitive))?;
+                comma = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The words for the parameter `primitive` with a workload.
 pub(super) struct Primitives(pub(super) &'static str);
 
 impl fmt::Display for Primitives {
@@ -174,22 +203,6 @@ impl fmt::Display for Primitives {
         if self.0.is_empty() {
             return f.write_str("none without a workload");
         }
-        for (i, kind) in KINDS.iter().enumerate() {
-            // A word is named once, whatever loads it goes with.
-            let again = KINDS
-                .iter()
-                .take(i)
-                .any(|k| k.primitive == kind.primitive && self.goes_with(k));
-            if self.goes_with(kind) && !again {
-                f.write_fmt(fmt!("{}, ", kind.primitive))?;
-            }
-        }
-        f.write_str("all")
-    }
-}
-
-impl Primitives {
-    fn goes_with(&self, kind: &KindInfo) -> bool {
-        self.0 == "all" || self.0 == kind.workload
+        f.write_fmt(fmt!("{}, all", PrimitivesOf(self.0)))
     }
 }
