@@ -4,10 +4,10 @@
 # Builds a module in the lab, for a lane's kernel, and checks that every symbol
 # it needs is there.
 #
-#   build.sh [--lane LANE] module|test|demo|clippy
+#   build.sh [--lane LANE] module|test|demo|bench|clippy
 #                   this tree, into build/LANE/VARIANT (test: with the broken
 #                   twins and fault injection; demo: with fault injection;
-#                   clippy: everything, linted, from scratch)
+#                   bench: with benchmarks and fault injection; clippy: everything, linted, from scratch)
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
 #                   may link against that variant, which was built before
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
 	--dir) dir=$2; shift 2 ;;
-	module | test | demo | clippy) variant=$1; shift ;;
+	module | test | demo | bench | clippy) variant=$1; shift ;;
 	--) shift; break ;;
 	*) die "unknown argument '$1': see the first lines of this script" ;;
 	esac
@@ -39,8 +39,9 @@ if [ -z "$dir" ]; then
 	case $variant in
 	test) args+=(TWINS=1 FAULTS=1) ;;
 	demo) args+=(FAULTS=1) ;;
+	bench) args+=(BENCH=1 FAULTS=1) ;;
 	# Lints show only where something is compiled.
-	clippy) args+=(TWINS=1 FAULTS=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
+	clippy) args+=(TWINS=1 FAULTS=1 BENCH=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
 	esac
 else
 	src=$(readlink -e "$dir") || die "no directory $dir: give the module's source directory"

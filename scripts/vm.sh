@@ -5,13 +5,17 @@
 #
 #   vm.sh [--lane LANE] [--cpus N] [--memory SIZE] [--timeout SECONDS]
 #         [--results DIR] [--ro DIR]... [--load FILE.ko]... [--interactive]
-#         [--] COMMAND...
+#         [--count] [--] COMMAND...
 #
 # Boots the lane's kernel on the lab's root file system, read-only, with the
 # checkout and each --ro DIR visible at their own paths, also read-only. Modules
 # given by --load are loaded, then the command runs. $CK_RESULTS in the guest
 # is the one writable folder: DIR here (default build/vm), where the kernel log
 # always ends up as dmesg.txt.
+#
+# With --count the machine is emulated with one processor whose clocks count
+# instructions: one nanosecond is one of them, and time that nobody needs does
+# not pass.
 #
 # Exit status: the command's; 124 time limit, 125 kernel panic, 126 the guest
 # went away without a word.
@@ -24,7 +28,7 @@ set -euo pipefail
 . "$CK_SCRIPTS/accel.sh"
 
 need_root "$@"
-lane=stock cpus=2 memory=1G limit='' results=$CK_TOP/build/vm interactive='' accel=''
+lane=stock cpus=2 memory=1G limit='' results=$CK_TOP/build/vm interactive='' accel='' count=''
 ro=("$CK_TOP") load=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -36,6 +40,7 @@ while [ $# -gt 0 ]; do
 	--ro) path=$(readlink -e "$2") || die "no directory $2"; ro+=("$path"); shift 2 ;;
 	--load) path=$(readlink -e "$2") || die "no module $2"; load+=("$path"); shift 2 ;;
 	--accel) accel=$2; shift 2 ;;
+	--count) count=1 accel=tcg cpus=1; shift ;;
 	--interactive) interactive=1; shift ;;
 	--) shift; break ;;
 	-*) die "unknown option '$1': see the first lines of this script" ;;
@@ -87,6 +92,7 @@ vm=(virtme-run --kimg "$KVER" --mods auto --disable-microvm
 binds=(-b "$LANE_DIR/image/usr/lib/modules:/usr/lib/modules"
 	-b "$vmdir:/mnt" -b "$results")
 [ "$accel" = kvm ] || vm+=(--disable-kvm)
+[ -z "$count" ] || vm+=("--qemu-opt=-icount" "--qemu-opt=shift=0,sleep=off")
 for d in "${ro[@]}"; do
 	binds+=(-b "$d")
 	# These the guest's init covers with its own.

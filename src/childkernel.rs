@@ -16,6 +16,8 @@
 )]
 #![warn(missing_docs)]
 
+#[cfg(CONFIG_CHILDKERNEL_BENCH)]
+mod bench;
 pub mod child;
 mod control;
 mod ffi;
@@ -78,6 +80,8 @@ module! {
 /// The module. Its fields are dropped from first to last, when its loads have been told to end.
 #[pin_data(PinnedDrop)]
 struct ChildKernel {
+    #[cfg(CONFIG_CHILDKERNEL_BENCH)]
+    _bench: bench::Bench,
     files: child::report::Files,
     _control: control::Control,
     workload: workload::Workload,
@@ -114,6 +118,8 @@ impl kernel::InPlaceModule for ChildKernel {
                 *module_parameters::oops_budget.value_ref(),
             )?,
             workload: workload::Workload::start(module, &config?)?,
+            #[cfg(CONFIG_CHILDKERNEL_BENCH)]
+            _bench: bench::Bench::start(module)?,
             // From here on nothing fails.
             _control: control::Control::new(),
             files: child::report::Files::create::<Self>(),

@@ -294,4 +294,8 @@ const char *childkernel_param_granularity(void);
 const char *childkernel_param_stats(void);
 const char *childkernel_param_twin(void);
 
+#ifdef CONFIG_CHILDKERNEL_BENCH
+#include "bench/bench.h"
+#endif
+
 #endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Benchmarks: what each primitive costs here, and what the same costs in C.
+//!
+//! Only in builds with `BENCH=1` (`CONFIG_CHILDKERNEL_BENCH`). The parameter `bench` names a suite;
+//! a child kernel runs it once the machine has settled, and writes what it measures to the log, one
+//! [`record`] a line.
+//!
+//! | suite | counts | for |
+//! |---|---|---|
+//! | `exact` | cycles of the processor's counter, which are instructions where an emulator counts them | one processor, nothing contended |
+//! | `native`, `real` | nanoseconds | all processors there are |
+//!
+//! C header: `src/bench/bench.h`, for the C twins
+#![deny(unsafe_code)]
+
+use crate::child::{Builder, Context, Handle};
+use clock::Clock;
+use kernel::{prelude::*, ThisModule};
+use pair::{Pair, Rounds};
+use record::Record;
+
+mod clock;
+#[allow(unsafe_code)]
+mod ffi;
+mod floor;
+mod locks;
+mod pair;
+mod record;
+
+/// So long a machine that has just booted, or loaded the module, is left alone, in ms.
+const SETTLE_MS: u32 = 3_000;
+
+/// A suite.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suite {
+    Exact,
+    Native,
+    Real,
+}
+
+const SUITES: [(&str, Suite); 3] = [
+    ("exact", Suite::Exact),
+    ("native", Suite::Native),
+    ("real", Suite::Real),
+];
+
+impl Suite {
+    /// What the parameter says: a suite, or none.
+    fn from_word(word: &str) -> Result<Option<Self>> {
+        if word.is_empty() {
+            return Ok(None);
+        }
+        let found = SUITES.iter().find(|(name, _)| *name == word);
+        if found.is_none() {
+            pr_err!("bench={word}: valid are exact, native, real\n");
+        }
+        found.map(|(_, suite)| Some(*suite)).ok_or(EINVAL)
+    }
+
+    fn name(self) -> &'static str {
+        SUITES
+            .iter()
+            .find(|(_, suite)| *suite == self)
+            .map_or("?", |(name, _)| *name)
+    }
+
+    fn clock(self) -> Clock {
+        match self {
+            Self::Exact => Clock::Cycles,
+            Self::Native | Self::Real => Clock::Time,
+        }
+    }
+
+    /// Rounds that are short enough for most of them not to meet a timer's interrupt.
+    fn rounds(self) -> Rounds {
+        Rounds {
+            rounds: pair::ROUNDS_MAX,
+            ops: match self {
+                Self::Exact => 1_000,
+                Self::Native | Self::Real => 20_000,
+            },
+        }
+    }
+}
+
+/// All pairs.
+fn pairs() -> impl Iterator<Item = &'static Pair> {
+    [
+        locks::ATOMICS,
+        locks::SPINNING,
+        locks::SLEEPING,
+        locks::SEQUENCES,
+        locks::PUBLISHED,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// A run. Dropping it ends it after the figure that is being measured.
+pub(crate) struct Bench {
+    _child: Option<Handle>,
+}
+
+impl Bench {
+    /// Starts what the parameter `bench` says.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after one line in the log that names what is valid; those of
+    /// [`Builder::spawn`](crate::child::Builder::spawn).
+    pub(crate) fn start(module: &'static ThisModule) -> Result<Self> {
+        let child = match Suite::from_word(ffi::param())? {
+            Some(suite) => Some(Builder::new(module, c"bench").spawn(move |ctx| run(suite, ctx))?),
+            None => None,
+        };
+        Ok(Self { _child: child })
+    }
+}
+
+/// How many CPUs are online.
+fn online() -> usize {
+    (0..kernel::cpu::nr_cpu_ids())
+        .filter(|cpu| crate::ffi::cpu_online(*cpu))
+        .count()
+}
+
+/// Measures one figure after the other. One that fails is told of, and the next one follows.
+fn run(suite: Suite, ctx: &mut Context<'_>) -> Result {
+    ctx.sleep(SETTLE_MS);
+    let (clock, rounds) = (suite.clock(), suite.rounds());
+    let subject = ffi::Subject::new()?;
+    record::write(&Record::Begin {
+        suite: suite.name(),
+        unit: clock.unit(),
+        cpus: online(),
+        figures: floor::FIGURES.wrapping_add(pairs().count()),
+    });
+    floor::measure(clock, rounds, &subject);
+    for pair in pairs() {
+        if ctx.should_stop() {
+            return Ok(());
+        }
+        if let Err(why) = pair::measure(pair, clock, rounds, &subject) {
+            let name = pair.name;
+            record::write(&Record::Skip { name, why });
+        }
+    }
+    record::write(&Record::End {
+        suite: suite.name(),
+    });
+    Ok(())
+}

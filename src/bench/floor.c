@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/* C twins: what the locks are made of, and guards that are none. See bench.h. */
+
+#include <linux/bottom_half.h>
+#include <linux/interrupt.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include "subject.h"
+
+CHILDKERNEL_BENCH_TWIN(loop)
+{
+	do {
+		barrier();
+	} while (--n);
+	return 0;
+}
+
+void childkernel_bench_nothing(void);
+
+/* A function of another object, as a helper is, and nothing in it. */
+noinline void childkernel_bench_nothing(void)
+{
+	barrier();
+}
+
+CHILDKERNEL_BENCH_TWIN(call)
+{
+	do {
+		childkernel_bench_nothing();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(atomic_add)
+{
+	do {
+		atomic64_add(1, &b->atomic);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(atomic_cas)
+{
+	do {
+		s64 old = atomic64_read(&b->atomic);
+
+		while (!atomic64_try_cmpxchg_relaxed(&b->atomic, &old, old + 1))
+			;
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(acquire_release)
+{
+	do {
+		smp_store_release(&b->plain, smp_load_acquire(&b->plain) + 1);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(smp_mb)
+{
+	do {
+		smp_mb();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(smp_rmb_wmb)
+{
+	do {
+		smp_rmb();
+		smp_wmb();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(bitlock)
+{
+	do {
+		while (test_and_set_bit_lock(0, &b->bits))
+			cpu_relax();
+		b->plain++;
+		clear_bit_unlock(0, &b->bits);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(preempt)
+{
+	do {
+		preempt_disable();
+		preempt_enable();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(bh)
+{
+	do {
+		local_bh_disable();
+		local_bh_enable();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(interrupts)
+{
+	do {
+		local_interrupt_disable();
+		local_interrupt_enable();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(percpu_add)
+{
+	do {
+		this_cpu_inc(*b->percpu);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(percpu_get)
+{
+	do {
+		(*get_cpu_ptr(b->percpu))++;
+		put_cpu_ptr(b->percpu);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(local_lock)
+{
+	do {
+		local_lock(&b->local->lock);
+		__this_cpu_inc(b->local->n);
+		local_unlock(&b->local->lock);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(local_lock_bh)
+{
+	do {
+		local_bh_disable();
+		local_lock_nested_bh(&b->local->lock);
+		__this_cpu_inc(b->local->n);
+		local_unlock_nested_bh(&b->local->lock);
+		local_bh_enable();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(local_lock_irq)
+{
+	do {
+		local_interrupt_disable();
+		local_lock(&b->local->lock);
+		__this_cpu_inc(b->local->n);
+		preempt_disable();
+		local_unlock(&b->local->lock);
+		local_interrupt_enable();
+		preempt_enable();
+	} while (--n);
+	return 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The subject of the C twins, and the clock. */
+
+#include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/timex.h>
+
+#include "subject.h"
+
+static char *bench = "";
+module_param(bench, charp, 0444);
+MODULE_PARM_DESC(bench, "benchmark suite to run: exact, native or real (default: none)");
+
+const char *childkernel_param_bench(void)
+{
+	return bench;
+}
+
+u64 childkernel_bench_cycles(void)
+{
+	return get_cycles();
+}
+
+u64 childkernel_bench_time(void)
+{
+	return ktime_get_ns();
+}
+
+static void subject_init(struct childkernel_bench *b)
+{
+	spin_lock_init(&b->spin.lock);
+	raw_spin_lock_init(&b->raw.lock);
+	raw_res_spin_lock_init(&b->resilient.lock);
+	rwlock_init(&b->rw.lock);
+	mutex_init(&b->mutex.lock);
+	sema_init(&b->sem.lock, 1);
+	init_rwsem(&b->rwsem.lock);
+	seqlock_init(&b->seq.lock);
+	seqlock_init(&b->seq_record.lock);
+	spin_lock_init(&b->seqcount.lock);
+	seqcount_spinlock_init(&b->seqcount.count, &b->seqcount.lock);
+	mutex_init(&b->seqcount_mutex.lock);
+	seqcount_mutex_init(&b->seqcount_mutex.count, &b->seqcount_mutex.lock);
+	init_completion(&b->done);
+	init_waitqueue_head(&b->wait);
+
+	INIT_LIST_HEAD_RCU(&b->list);
+	for (size_t i = 0; i < ARRAY_SIZE(b->nodes); i++) {
+		b->nodes[i].key = i;
+		list_add_tail_rcu(&b->nodes[i].node, &b->list);
+	}
+	b->pointed = 1;
+	RCU_INIT_POINTER(b->pointer, (u64 __force __rcu *)&b->pointed);
+}
+
+struct childkernel_bench *childkernel_bench_alloc(void)
+{
+	struct childkernel_bench *b = kzalloc(sizeof(*b), GFP_KERNEL);
+	int cpu;
+
+	if (!b)
+		return NULL;
+	b->percpu = alloc_percpu(u64);
+	b->local = alloc_percpu(struct bench_local);
+	if (!b->percpu || !b->local)
+		goto no_percpu;
+	if (percpu_init_rwsem(&b->percpu_rwsem.lock))
+		goto no_percpu;
+	if (init_srcu_struct(&b->srcu))
+		goto no_srcu;
+	for_each_possible_cpu(cpu)
+		local_lock_init(&per_cpu_ptr(b->local, cpu)->lock);
+	subject_init(b);
+	return b;
+
+no_srcu:
+	percpu_free_rwsem(&b->percpu_rwsem.lock);
+no_percpu:
+	free_percpu(b->local);
+	free_percpu(b->percpu);
+	kfree(b);
+	return NULL;
+}
+
+void childkernel_bench_free(struct childkernel_bench *b)
+{
+	cleanup_srcu_struct(&b->srcu);
+	percpu_free_rwsem(&b->percpu_rwsem.lock);
+	free_percpu(b->local);
+	free_percpu(b->percpu);
+	kfree(b);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the C twins work on: each primitive beside the number that it guards, as
+ * in Rust, where a lock has its data inside; each on a cache line of its own.
+ */
+#ifndef CHILDKERNEL_BENCH_SUBJECT_H
+#define CHILDKERNEL_BENCH_SUBJECT_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/completion.h>
+#include <linux/list.h>
+#include <linux/local_lock.h>
+#include <linux/mutex.h>
+#include <linux/percpu-rwsem.h>
+#include <linux/rwlock.h>
+#include <linux/rwsem.h>
+#include <linux/semaphore.h>
+#include <linux/seqlock.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/wait.h>
+#include <asm/rqspinlock.h>
+
+#include "bench.h"
+
+/* As many as the list of the Rust side has, and the last one is looked for. */
+#define BENCH_LIST_LENGTH 16
+
+struct bench_node {
+	u64 key;
+	struct list_head node;
+};
+
+struct bench_local {
+	local_lock_t lock;
+	u64 n;
+};
+
+struct bench_record {
+	u64 words[8];
+};
+
+struct childkernel_bench {
+	struct {
+		spinlock_t lock;
+		u64 n;
+	} ____cacheline_aligned spin;
+	struct {
+		raw_spinlock_t lock;
+		u64 n;
+	} ____cacheline_aligned raw;
+	struct {
+		rqspinlock_t lock;
+		u64 n;
+	} ____cacheline_aligned resilient;
+	struct {
+		rwlock_t lock;
+		u64 n;
+	} ____cacheline_aligned rw;
+	struct {
+		struct mutex lock;
+		u64 n;
+	} ____cacheline_aligned mutex;
+	struct {
+		struct semaphore lock;
+		u64 n;
+	} ____cacheline_aligned sem;
+	struct {
+		struct rw_semaphore lock;
+		u64 n;
+	} ____cacheline_aligned rwsem;
+	struct {
+		struct percpu_rw_semaphore lock;
+		u64 n;
+	} ____cacheline_aligned percpu_rwsem;
+	struct {
+		seqlock_t lock;
+		u64 n;
+	} ____cacheline_aligned seq;
+	struct {
+		seqlock_t lock;
+		struct bench_record record;
+	} ____cacheline_aligned seq_record;
+	struct {
+		spinlock_t lock;
+		seqcount_spinlock_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount;
+	struct {
+		struct mutex lock;
+		seqcount_mutex_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount_mutex;
+	struct completion done ____cacheline_aligned;
+	wait_queue_head_t wait ____cacheline_aligned;
+	struct srcu_struct srcu ____cacheline_aligned;
+	struct list_head list ____cacheline_aligned;
+	struct bench_node nodes[BENCH_LIST_LENGTH];
+	u64 __rcu *pointer ____cacheline_aligned;
+	u64 pointed;
+	atomic64_t atomic ____cacheline_aligned;
+	unsigned long bits ____cacheline_aligned;
+	u64 plain ____cacheline_aligned;
+	u64 __percpu *percpu;
+	struct bench_local __percpu *local;
+};
+
+#endif
