@@ -71,18 +71,59 @@ impl Suite {
             Self::Native | Self::Real => Clock::Time,
         }
     }
+}
 
+/// A run: what is measured, and how.
+struct Run<'a, 'c> {
+    suite: Suite,
+    /// A first look is enough.
+    quick: bool,
+    /// Whose children work here.
+    module: &'static ThisModule,
+    /// The child that measures.
+    ctx: &'a mut Context<'c>,
+    /// What the C twins work on.
+    subject: &'a ffi::Subject,
+}
+
+impl Run<'_, '_> {
     /// Rounds that are short enough for most of them not to meet a timer's interrupt.
-    fn rounds(self) -> Rounds {
+    fn rounds(&self) -> Rounds {
         Rounds {
+            clock: self.suite.clock(),
             rounds: pair::ROUNDS_MAX,
-            ops: match self {
-                Self::Exact => 1_000,
-                Self::Native | Self::Real => 20_000,
+            ops: match self.suite {
+                Suite::Exact => 1_000,
+                Suite::Native | Suite::Real => 20_000,
             },
         }
     }
+
+    /// Says what could not be measured.
+    fn skip(&self, name: &str, why: Error) {
+        record::write(&Record::Skip { name, why });
+    }
 }
+
+/// A part of a suite.
+struct Stage {
+    /// How many records it writes.
+    figures: fn(&Run<'_, '_>) -> usize,
+    /// Writes them. It looks at [`Context::should_stop`] between two of them.
+    measure: fn(&mut Run<'_, '_>),
+}
+
+/// All of them, in their order.
+static STAGES: &[Stage] = &[
+    Stage {
+        figures: |_| floor::FIGURES,
+        measure: floor::measure,
+    },
+    Stage {
+        figures: |_| pairs().count(),
+        measure: measure_pairs,
+    },
+];
 
 /// All pairs.
 fn pairs() -> impl Iterator<Item = &'static Pair> {
@@ -95,6 +136,17 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
     ]
     .into_iter()
     .flatten()
+}
+
+fn measure_pairs(run: &mut Run<'_, '_>) {
+    for pair in pairs() {
+        if run.ctx.should_stop() {
+            return;
+        }
+        if let Err(why) = pair::measure(pair, run.rounds(), run.subject) {
+            run.skip(pair.name, why);
+        }
+    }
 }
 
 /// A run. Dropping it ends it after the figure that is being measured.
@@ -111,7 +163,10 @@ impl Bench {
     /// [`Builder::spawn`](crate::child::Builder::spawn).
     pub(crate) fn start(module: &'static ThisModule) -> Result<Self> {
         let child = match Suite::from_word(ffi::param())? {
-            Some(suite) => Some(Builder::new(module, c"bench").spawn(move |ctx| run(suite, ctx))?),
+            Some(suite) => {
+                let child = Builder::new(module, c"bench");
+                Some(child.spawn(move |ctx| run(suite, module, ctx))?)
+            }
             None => None,
         };
         Ok(Self { _child: child })
@@ -126,24 +181,26 @@ fn online() -> usize {
 }
 
 /// Measures one figure after the other. One that fails is told of, and the next one follows.
-fn run(suite: Suite, ctx: &mut Context<'_>) -> Result {
+fn run(suite: Suite, module: &'static ThisModule, ctx: &mut Context<'_>) -> Result {
     ctx.sleep(SETTLE_MS);
-    let (clock, rounds) = (suite.clock(), suite.rounds());
     let subject = ffi::Subject::new()?;
+    let mut run = Run {
+        suite,
+        quick: ffi::param_quick(),
+        module,
+        ctx,
+        subject: &subject,
+    };
     record::write(&Record::Begin {
         suite: suite.name(),
-        unit: clock.unit(),
+        unit: suite.clock().unit(),
         cpus: online(),
-        figures: floor::FIGURES.wrapping_add(pairs().count()),
+        figures: STAGES.iter().map(|stage| (stage.figures)(&run)).sum(),
     });
-    floor::measure(clock, rounds, &subject);
-    for pair in pairs() {
-        if ctx.should_stop() {
+    for stage in STAGES {
+        (stage.measure)(&mut run);
+        if run.ctx.should_stop() {
             return Ok(());
-        }
-        if let Err(why) = pair::measure(pair, clock, rounds, &subject) {
-            let name = pair.name;
-            record::write(&Record::Skip { name, why });
         }
     }
     record::write(&Record::End {

@@ -22,6 +22,7 @@ u64 childkernel_bench_cycles(void);
 /* The time since boot, in ns. */
 u64 childkernel_bench_time(void);
 const char *childkernel_param_bench(void);
+bool childkernel_param_bench_quick(void);
 
 #define CHILDKERNEL_BENCH_TWIN(name) \
 	u64 childkernel_bench_##name(struct childkernel_bench *b, u64 n)

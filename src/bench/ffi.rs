@@ -143,3 +143,9 @@ pub(super) fn param() -> &'static str {
     // What is not UTF-8 is none of the valid words either.
     word.to_str().unwrap_or("?")
 }
+
+/// Whether a first look is enough.
+pub(super) fn param_quick() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { raw::childkernel_param_bench_quick() }
+}

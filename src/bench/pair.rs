@@ -118,9 +118,10 @@ pub(super) struct Pair {
     pub(super) rival: Rival,
 }
 
-/// How often.
+/// How often, and by which clock.
 #[derive(Clone, Copy)]
 pub(super) struct Rounds {
+    pub(super) clock: Clock,
     pub(super) rounds: usize,
     /// Operations in a round.
     pub(super) ops: u64,
@@ -130,7 +131,8 @@ pub(super) struct Rounds {
 pub(super) const ROUNDS_MAX: usize = 31;
 
 /// Measures a pair and writes its record. What is made for it is gone afterwards.
-pub(super) fn measure(pair: &Pair, clock: Clock, rounds: Rounds, subject: &Subject) -> Result {
+pub(super) fn measure(pair: &Pair, rounds: Rounds, subject: &Subject) -> Result {
+    let clock = rounds.clock;
     let rust = (pair.rust)()?;
     let rival: Option<Arc<dyn Side>> = match &pair.rival {
         Rival::Rust(_, make) => Some(make()?),

@@ -32,6 +32,11 @@ pub(super) enum Record<'a> {
         ops: u64,
         rounds: &'a [u64],
     },
+    /// A point of a curve: its keys and values, as JSON has them.
+    Point {
+        curve: &'a str,
+        fields: fmt::Arguments<'a>,
+    },
     /// What could not be measured.
     Skip { name: &'a str, why: Error },
     /// The suite has ended.
@@ -81,6 +86,10 @@ impl fmt::Display for Record<'_> {
                 "\"floor\",\"name\":\"{name}\",\"ops\":{ops},\"rounds\":[{}]",
                 List(rounds)
             )),
+            Self::Point { curve, fields } => {
+                f.write_fmt(fmt!("\"point\",\"curve\":\"{curve}\","))?;
+                f.write_fmt(*fields)
+            }
             Self::Skip { name, why } => f.write_fmt(fmt!(
                 "\"skip\",\"name\":\"{name}\",\"why\":\"error {}\"",
                 why.to_errno()

@@ -14,6 +14,15 @@ static char *bench = "";
 module_param(bench, charp, 0444);
 MODULE_PARM_DESC(bench, "benchmark suite to run: exact, native or real (default: none)");
 
+static bool bench_quick;
+module_param(bench_quick, bool, 0444);
+MODULE_PARM_DESC(bench_quick, "fewer and shorter figures, for a first look (default: no)");
+
+bool childkernel_param_bench_quick(void)
+{
+	return bench_quick;
+}
+
 const char *childkernel_param_bench(void)
 {
 	return bench;
