@@ -3,7 +3,7 @@
 # The user's door. With a kernel tree of one's own this is an external module
 # like any other:
 #
-#     make [KDIR=/path/to/build] [MO=/path/for/objects] [LLVM=1] [CLIPPY=1]
+#     make [KDIR=/path/to/build] [MO=/path/for/objects] [LLVM=1] [CLIPPY=1] [INLINE=1]
 #
 # All other targets use the lab (scripts/), which needs no such tree.
 
@@ -33,8 +33,8 @@ rust-metadata:
 demo: ## child kernels under load, and one that crashes, on one screen
 	@scripts/demo.sh
 
-test: ## all tests, in virtual machines
-	@scripts/test.sh '$(LANE)'
+test: ## all tests, in virtual machines [INLINE=1]
+	@scripts/test.sh '$(LANE)' $(if $(filter 1 y,$(INLINE)),inline)
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'

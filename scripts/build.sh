@@ -7,7 +7,9 @@
 #   build.sh [--lane LANE] module|test|demo|bench|clippy
 #                   this tree, into build/LANE/VARIANT (test: with the broken
 #                   twins and fault injection; demo: with fault injection;
-#                   bench: with benchmarks and fault injection; clippy: everything, linted, from scratch)
+#                   bench: with benchmarks and fault injection; clippy:
+#                   everything, linted, from scratch); with -inline after its
+#                   name, what is inline in C is so in Rust (INLINE=1)
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
 #                   may link against that variant, which was built before
@@ -24,7 +26,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
 	--dir) dir=$2; shift 2 ;;
-	module | test | demo | bench | clippy) variant=$1; shift ;;
+	module | test | demo | bench | clippy | *-inline) variant=$1; shift ;;
 	--) shift; break ;;
 	*) die "unknown argument '$1': see the first lines of this script" ;;
 	esac
@@ -33,15 +35,18 @@ done
 lab_up "$lane"
 library=$CK_TOP/build/$LANE/$variant
 args=(ARCH=x86)
+[ "${variant%-inline}" = "$variant" ] || args+=(INLINE=1)
 if [ -z "$dir" ]; then
 	src=$CK_TOP out=$library name=childkernel
 	[ -e "$src/Kbuild" ] || die "no Kbuild in $src: is the checkout complete?"
-	case $variant in
+	case ${variant%-inline} in
+	module) ;;
 	test) args+=(TWINS=1 FAULTS=1) ;;
 	demo) args+=(FAULTS=1) ;;
 	bench) args+=(BENCH=1 FAULTS=1) ;;
 	# Lints show only where something is compiled.
 	clippy) args+=(TWINS=1 FAULTS=1 BENCH=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
+	*) die "no variant '$variant': see the first lines of this script" ;;
 	esac
 else
 	src=$(readlink -e "$dir") || die "no directory $dir: give the module's source directory"
@@ -80,6 +85,10 @@ check_symbols() {
 		"$library/Module.symvers" "$out/Module.symvers" -- "${kos[@]}" >&8 2>&1
 }
 
+check_inline() {
+	in_lab -- "$CK_SCRIPTS/check-inline.sh" "$library" "$out" >&8 2>&1
+}
+
 # shellcheck disable=SC2034 # for step (lib.sh)
 STEP_TOTAL=1
 label="build $name for $LANE"
@@ -88,3 +97,4 @@ step "$label" "$out" build_module "$@"
 grep -A 8 -E '^(warning|WARNING)|: warning:' "$STEP_LOG" >&8 || true
 cp "$STEP_LOG" "$out/build.log"
 check_symbols
+[ "${variant%-inline}" = "$variant" ] || check_inline

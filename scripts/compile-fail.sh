@@ -9,7 +9,7 @@
 # --cfg=right the same file must compile, so that it is not refused for some
 # other reason. refused.py judges.
 #
-#   compile-fail.sh [LANE]
+#   compile-fail.sh [LANE [VARIANT]]
 #
 # shellcheck disable=SC2317 # called by step
 set -euo pipefail
@@ -21,9 +21,10 @@ set -euo pipefail
 need_root "$@"
 lab_up "${1:-stock}"
 src=$CK_TOP/selftests/compile_fail
-library=$CK_TOP/build/$LANE/test
+variant=${2:-test}
+library=$CK_TOP/build/$LANE/$variant
 out=$CK_TOP/build/$LANE/compile_fail
-[ -e "$library/libchildkernel.rmeta" ] || die "no library in $library: run scripts/build.sh test"
+[ -e "$library/libchildkernel.rmeta" ] || die "no library in $library: run scripts/build.sh $variant"
 
 mapfile -t names < <(cd "$src" && printf '%s\n' *.rs | sed 's/\.rs$//')
 

@@ -3,7 +3,8 @@
 #
 # Installs what other modules build against, beside the installed modules: the
 # crate's metadata, the list of its symbols, the hash that ties both to this
-# build, and the lines for a dependant's Kbuild.
+# build, and the lines for a dependant's Kbuild; of a build with INLINE=1 also
+# the bitcode that those lines link.
 #
 #   install-library.sh KDIR OBJECTS [INSTALL_MOD_PATH]
 set -euo pipefail
@@ -17,4 +18,7 @@ for file in libchildkernel.rmeta childkernel_abi.h childkernel.mk Module.symvers
 	}
 	install -D -m 644 -t "$to" "$2/$file"
 done
+# What an earlier build has left would be of another one.
+rm -f "$to/libchildkernel_module.bc"
+[ ! -e "$2/libchildkernel_module.bc" ] || install -m 644 -t "$to" "$2/libchildkernel_module.bc"
 echo "  INSTALL $to"

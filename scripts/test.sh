@@ -6,21 +6,29 @@
 # then the other half in two more. Judges their results and the kernel logs. The
 # last line says "N passed, N failed, N skipped".
 #
-#   test.sh [LANE]
+#   test.sh [LANE [inline]]     inline: what is built with INLINE=1
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 need_root "$@"
 lane_load "${1:-stock}"
+inline=
+case ${2:-} in
+inline) inline=-inline ;;
+'') ;;
+*) die "unknown argument '$2': see the first lines of this script" ;;
+esac
 build=$CK_TOP/build/$LANE
-results=$CK_TOP/build/test/$LANE
+results=$CK_TOP/build/test/$LANE$inline
+plain=module$inline
+under_test=test$inline
 tests=$CK_TOP/selftests/childkernel
 [ -x "$tests/run.sh" ] || die "no $tests/run.sh: is the checkout complete?"
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"
 lane_release
-for variant in module test; do
+for variant in "$plain" "$under_test"; do
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" "$variant"
 done
 
@@ -34,7 +42,8 @@ build_outsider() {
 	in_lab -C "$CK_TOP" -- make modules_install ARCH=x86 KDIR="$KDIR" \
 		MO="$build/$variant" INSTALL_MOD_PATH="$at/installed" INSTALL_MOD_STRIP=1
 	in_lab -C "$at" -- make -C "$KDIR" ARCH=x86 M="$at" \
-		CHILDKERNEL="$at/installed/lib/modules/$KVER/childkernel" modules
+		CHILDKERNEL="$at/installed/lib/modules/$KVER/childkernel" ${inline:+INLINE=1} modules
+	[ -z "$inline" ] || in_lab -- "$CK_SCRIPTS/check-inline.sh" "$build/$variant" "$at"
 	mkdir -p "$build/extern/$variant/outsider"
 	cp "$at/outsider.ko" "$build/extern/$variant/outsider/"
 }
@@ -43,13 +52,13 @@ outside=$(mktemp -d "$LAB/outside.XXXXXX")
 # shellcheck disable=SC2034 # removed when this script ends (lib.sh)
 CLEANUP=$outside
 STEP_TOTAL=2
-for variant in module test; do
+for variant in "$plain" "$under_test"; do
 	step "build outsider for $LANE ($variant)" "$outside/$variant" build_outsider "$variant"
 done
 
 # What else the tests load is built like any external module.
 for module in sync_test child_test crash_test; do
-	"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" test
+	"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" "$under_test"
 done
 
 rm -rf --one-file-system "$results"
@@ -60,8 +69,8 @@ mkdir -p "$results"/{crash,second}
 guest() {
 	setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-$2}" \
 		--results "$1" -- \
-		env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
-		CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
+		env CK_MODULE_DIR="$build/$under_test" CK_PLAIN_DIR="$build/$plain" \
+		CK_EXTERN_DIR="$build/extern/$under_test" CK_STALE_DIR="$build/extern/$plain" \
 		"$tests/run.sh" "${@:3}" || true
 	# Whatever it said last, a line begins here.
 	echo
@@ -72,7 +81,7 @@ guest() {
 guest "$results" 900 --half 1 >"$results/first.out" &
 CHILDREN=($!)
 {
-	"$CK_SCRIPTS/compile-fail.sh" "$LANE" ||
+	"$CK_SCRIPTS/compile-fail.sh" "$LANE" "$under_test" ||
 		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
 	guest "$results/crash" 600 --crash
 	guest "$results/second" 900 --half 2

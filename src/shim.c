@@ -204,12 +204,6 @@ int childkernel_cpulist_parse(const char *buf, struct cpumask *mask)
 	return cpulist_parse(buf, mask);
 }
 
-void childkernel_cond_resched(void)
-{
-	cond_resched();
-}
-EXPORT_SYMBOL_GPL(childkernel_cond_resched);
-
 void childkernel_ndelay(unsigned long ns)
 {
 	ndelay(ns);

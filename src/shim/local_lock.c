@@ -8,7 +8,7 @@
 #include "../shim.h"
 
 /* Rust knows no address spaces: it keeps a per-CPU address as a plain pointer. */
-static local_lock_t __percpu *percpu(local_lock_t *lock)
+static local_lock_t __percpu *percpu_lock(local_lock_t *lock)
 {
 	return (local_lock_t __percpu *)(__force unsigned long)lock;
 }
@@ -25,26 +25,26 @@ EXPORT_SYMBOL_GPL(childkernel_local_lock_init);
 
 void childkernel_local_lock(local_lock_t *lock)
 {
-	local_lock(percpu(lock));
+	local_lock(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock);
 
 void childkernel_local_unlock(local_lock_t *lock)
 {
-	local_unlock(percpu(lock));
+	local_unlock(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_unlock);
 
 void childkernel_local_lock_bh(local_lock_t *lock)
 {
 	childkernel_bh_disable();
-	local_lock_nested_bh(percpu(lock));
+	local_lock_nested_bh(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock_bh);
 
 void childkernel_local_unlock_bh(local_lock_t *lock)
 {
-	local_unlock_nested_bh(percpu(lock));
+	local_unlock_nested_bh(percpu_lock(lock));
 	childkernel_bh_enable();
 }
 EXPORT_SYMBOL_GPL(childkernel_local_unlock_bh);
@@ -57,19 +57,19 @@ void childkernel_local_lock_irq(local_lock_t *lock)
 {
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		local_interrupt_disable();
-	local_lock(percpu(lock));
+	local_lock(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock_irq);
 
 void childkernel_local_unlock_irq(local_lock_t *lock)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		local_unlock(percpu(lock));
+		local_unlock(percpu_lock(lock));
 		return;
 	}
 	/* Who was to run meanwhile is let in when interrupts are back. */
 	preempt_disable();
-	local_unlock(percpu(lock));
+	local_unlock(percpu_lock(lock));
 	local_interrupt_enable();
 	preempt_enable();
 }

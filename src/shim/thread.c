@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* child/thread.rs */
+/* What src/child.rs and src/child/thread.rs need of C: see shim.h. */
 
+#include <linux/export.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <uapi/linux/sched/types.h>
 
 #include "../shim.h"
+
+void childkernel_cond_resched(void)
+{
+	cond_resched();
+}
+EXPORT_SYMBOL_GPL(childkernel_cond_resched);
 
 /* What kthread_stop() does before it waits. */
 void childkernel_thread_interrupt(struct task_struct *task)

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What Rust calls of C, as one unit for clang: with INLINE=1 it is linked into
+ * each Rust object as bitcode, so that no call is left (childkernel.mk). Only
+ * functions without state of their own may be here, since there will be many
+ * copies of them: shim.c is not, nor is trace.c.
+ *
+ * The shim's functions are exported by the objects that the kernel's own
+ * compiler makes of the same files, and from nowhere else.
+ */
+
+#include <linux/bitops.h>
+#include <linux/bottom_half.h>
+#include <linux/export.h>
+#include <linux/interrupt.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/sched/signal.h>
+#include <linux/vmalloc.h>
+#include <uapi/linux/sched/types.h>
+#include <asm/rqspinlock.h>
+
+#include "shim.h"
+
+#undef EXPORT_SYMBOL_GPL
+#define EXPORT_SYMBOL_GPL(symbol)
+
+/* Past the checks whether what rustc and clang compile goes together: see rust/helpers/helpers.c. */
+#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+#include "shim/arena.c"
+#include "shim/atomic.c"
+#include "shim/barrier.c"
+#include "shim/completion.c"
+#include "shim/local_lock.c"
+#include "shim/mutex.c"
+#include "shim/nested.c"
+#include "shim/percpu.c"
+#include "shim/preempt.c"
+#include "shim/rcu_list.c"
+#include "shim/rcu_pointer.c"
+#include "shim/region.c"
+#include "shim/resilient.c"
+#include "shim/rwlock.c"
+#include "shim/rwsem.c"
+#include "shim/semaphore.c"
+#include "shim/seqcount.c"
+#include "shim/seqlock.c"
+#include "shim/spinlock.c"
+#include "shim/thread.c"
+#include "shim/wait.c"
+#pragma clang attribute pop
