@@ -7,6 +7,7 @@
 #include <linux/preempt.h>
 
 #include "../shim.h"
+#include "bh.h"
 
 void childkernel_preempt_disable(void)
 {
@@ -26,13 +27,9 @@ void childkernel_bh_disable(void)
 }
 EXPORT_SYMBOL_GPL(childkernel_bh_disable);
 
-/*
- * Guards may be dropped in any order, so also with interrupts off, where soft
- * interrupts cannot be run: they are at the next interrupt's end.
- */
 void childkernel_bh_enable(void)
 {
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT) && irqs_disabled())
+	if (bh_must_wait())
 		_local_bh_enable();
 	else
 		local_bh_enable();

@@ -5,6 +5,7 @@
 #include <linux/interrupt.h>
 
 #include "../shim.h"
+#include "bh.h"
 
 void childkernel_rwlock_init(rwlock_t *lock, const char *name,
 			     struct lock_class_key *key)
@@ -133,8 +134,7 @@ EXPORT_SYMBOL_GPL(childkernel_write_unlock_irq);
 
 void childkernel_read_lock_bh(rwlock_t *lock)
 {
-	childkernel_bh_disable();
-	read_lock(lock);
+	read_lock_bh(lock);
 }
 EXPORT_SYMBOL_GPL(childkernel_read_lock_bh);
 
@@ -150,15 +150,18 @@ EXPORT_SYMBOL_GPL(childkernel_read_trylock_bh);
 
 void childkernel_read_unlock_bh(rwlock_t *lock)
 {
-	read_unlock(lock);
-	childkernel_bh_enable();
+	if (bh_must_wait()) {
+		read_unlock(lock);
+		_local_bh_enable();
+	} else {
+		read_unlock_bh(lock);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_read_unlock_bh);
 
 void childkernel_write_lock_bh(rwlock_t *lock)
 {
-	childkernel_bh_disable();
-	write_lock(lock);
+	write_lock_bh(lock);
 }
 EXPORT_SYMBOL_GPL(childkernel_write_lock_bh);
 
@@ -174,7 +177,11 @@ EXPORT_SYMBOL_GPL(childkernel_write_trylock_bh);
 
 void childkernel_write_unlock_bh(rwlock_t *lock)
 {
-	write_unlock(lock);
-	childkernel_bh_enable();
+	if (bh_must_wait()) {
+		write_unlock(lock);
+		_local_bh_enable();
+	} else {
+		write_unlock_bh(lock);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_write_unlock_bh);

@@ -4,6 +4,7 @@
 #include <linux/export.h>
 
 #include "../shim.h"
+#include "bh.h"
 
 void childkernel_seqlock_init(seqlock_t *sl, const char *name,
 			      struct lock_class_key *lock_key,
@@ -38,8 +39,7 @@ EXPORT_SYMBOL_GPL(childkernel_write_sequnlock);
 
 void childkernel_write_seqlock_bh(seqlock_t *sl)
 {
-	childkernel_bh_disable();
-	write_seqlock(sl);
+	write_seqlock_bh(sl);
 }
 EXPORT_SYMBOL_GPL(childkernel_write_seqlock_bh);
 
@@ -55,8 +55,12 @@ EXPORT_SYMBOL_GPL(childkernel_write_tryseqlock_bh);
 
 void childkernel_write_sequnlock_bh(seqlock_t *sl)
 {
-	write_sequnlock(sl);
-	childkernel_bh_enable();
+	if (bh_must_wait()) {
+		write_sequnlock(sl);
+		_local_bh_enable();
+	} else {
+		write_sequnlock_bh(sl);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_write_sequnlock_bh);
 
@@ -101,15 +105,18 @@ EXPORT_SYMBOL_GPL(childkernel_read_sequnlock_excl);
 
 void childkernel_read_seqlock_excl_bh(seqlock_t *sl)
 {
-	childkernel_bh_disable();
-	read_seqlock_excl(sl);
+	read_seqlock_excl_bh(sl);
 }
 EXPORT_SYMBOL_GPL(childkernel_read_seqlock_excl_bh);
 
 void childkernel_read_sequnlock_excl_bh(seqlock_t *sl)
 {
-	read_sequnlock_excl(sl);
-	childkernel_bh_enable();
+	if (bh_must_wait()) {
+		read_sequnlock_excl(sl);
+		_local_bh_enable();
+	} else {
+		read_sequnlock_excl_bh(sl);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_read_sequnlock_excl_bh);
 

@@ -4,14 +4,14 @@
 #include <linux/export.h>
 
 #include "../shim.h"
+#include "bh.h"
 
 /* Elsewhere they exclude nobody: two guards would be two exclusive references. */
 static_assert(IS_ENABLED(CONFIG_SMP));
 
 void childkernel_spin_lock_bh(spinlock_t *lock)
 {
-	childkernel_bh_disable();
-	spin_lock(lock);
+	spin_lock_bh(lock);
 }
 EXPORT_SYMBOL_GPL(childkernel_spin_lock_bh);
 
@@ -27,8 +27,12 @@ EXPORT_SYMBOL_GPL(childkernel_spin_trylock_bh);
 
 void childkernel_spin_unlock_bh(spinlock_t *lock)
 {
-	spin_unlock(lock);
-	childkernel_bh_enable();
+	if (bh_must_wait()) {
+		spin_unlock(lock);
+		_local_bh_enable();
+	} else {
+		spin_unlock_bh(lock);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_spin_unlock_bh);
 
