@@ -25,6 +25,18 @@
 
 #include "shim.h"
 
+#ifdef CONFIG_X86_64
+/* With gcc this is a load; the inline assembly for clang stays where nobody wants the address. */
+#undef arch_raw_cpu_ptr
+#define arch_raw_cpu_ptr(ptr)						\
+({									\
+	unsigned long at = *(unsigned long __seg_gs *)(uintptr_t)&this_cpu_off;	\
+									\
+	at += (__force unsigned long)(ptr);				\
+	(TYPEOF_UNQUAL(*(ptr)) __force __kernel *)at;			\
+})
+#endif
+
 #undef EXPORT_SYMBOL_GPL
 #define EXPORT_SYMBOL_GPL(symbol)
 
