@@ -32,19 +32,19 @@ for object in "${objects[@]}"; do
 	# Undefined: a call. Local: a copy that somebody calls all the same.
 	left=$(nm "$object" | awk -v shim="$shim" '
 		BEGIN { n = split(shim, s); for (i = 1; i <= n; i++) inlined[s[i]] = 1 }
-		$(NF - 1) ~ /[Ut]/ && ($NF ~ /^rust_helper_/ || $NF in inlined) { print $NF }')
+		$(NF - 1) ~ /[Ut]/ && ($NF ~ /^rust_helper_/ || $NF in inlined) { print "    " $NF }')
 	if [ -n "$left" ]; then
 		echo "$object still calls what INLINE=1 would have inlined:"
-		sed 's/^/    /' <<<"$left"
+		echo "$left"
 		status=1
 	fi
 	lost=$(objdump -dr --no-show-raw-insn "$object" | awk '
 		/R_X86_64_.*(__preempt_count|const_current_task|this_cpu_off|cpu_number)/ &&
-			before !~ /%[fg]s:/ { print before }
+			before !~ /%[fg]s:/ { print "    " before }
 		!/R_X86_64_/ { before = $0 }')
 	if [ -n "$lost" ]; then
 		echo "$object reaches per-CPU data without its segment:"
-		sed 's/^/    /' <<<"$lost"
+		echo "$lost"
 		status=1
 	fi
 done

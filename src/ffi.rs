@@ -27,6 +27,16 @@ mod raw {
 }
 pub(crate) use raw::*;
 
+/// As [`kernel::error::to_result`], which is a call, and here none where there is no error.
+#[inline]
+pub(crate) fn to_result(ret: c_int) -> Result {
+    if ret == 0 {
+        Ok(())
+    } else {
+        kernel::error::to_result(ret)
+    }
+}
+
 /// Turns a C string that lives as long as the module into a byte slice.
 ///
 /// # Safety

@@ -27,21 +27,20 @@
 
 #ifdef CONFIG_X86_64
 /* With gcc this is a load; the inline assembly for clang stays where nobody wants the address. */
+static inline void *this_cpu(unsigned long addr)
+{
+	return (void *)(*(unsigned long __seg_gs *)(uintptr_t)&this_cpu_off + addr);
+}
+
 #undef arch_raw_cpu_ptr
-#define arch_raw_cpu_ptr(ptr)						\
-({									\
-	unsigned long at = *(unsigned long __seg_gs *)(uintptr_t)&this_cpu_off;	\
-									\
-	at += (__force unsigned long)(ptr);				\
-	(TYPEOF_UNQUAL(*(ptr)) __force __kernel *)at;			\
-})
+#define arch_raw_cpu_ptr(ptr) ((typeof(ptr))this_cpu((__force unsigned long)(ptr)))
 #endif
 
 #undef EXPORT_SYMBOL_GPL
 #define EXPORT_SYMBOL_GPL(symbol)
 
-/* Past the checks whether what rustc and clang compile goes together: see rust/helpers/helpers.c. */
-#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+/* Always, for otherwise attributes that differ forbid it: see rust/helpers/helpers.c. */
+#pragma clang attribute push([[gnu::always_inline]], apply_to = function)
 #include "shim/arena.c"
 #include "shim/atomic.c"
 #include "shim/barrier.c"

@@ -23,9 +23,9 @@
 //!
 //! Reference: <https://docs.kernel.org/scheduler/completion.html>
 
+use crate::ffi::to_result;
 use kernel::{
     bindings,
-    error::to_result,
     prelude::*,
     sync::LockClassKey,
     time::Jiffies,

@@ -20,7 +20,8 @@
 //! | errors | `EINTR` from [`lock_interruptible`](MutexExt::lock_interruptible) on a signal or a stop, from [`lock_killable`](MutexExt::lock_killable) on a fatal signal; `lock` has none |
 
 use super::{lock::Guard, nested::state};
-use kernel::{error::to_result, prelude::*};
+use crate::ffi::to_result;
+use kernel::prelude::*;
 
 pub use kernel::sync::{new_mutex, Mutex, MutexGuard};
 

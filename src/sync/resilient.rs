@@ -26,13 +26,13 @@
 //! | order | taking is an acquire, releasing a release, as with any spinlock |
 //! | errors | `EDEADLK`: this CPU holds it, or one that its holder wants; `ETIMEDOUT`: it did not become free in time |
 
+use crate::ffi::to_result;
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 use kernel::{
-    error::to_result,
     prelude::*,
     types::{NotThreadSafe, Opaque},
 };

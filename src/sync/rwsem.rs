@@ -25,6 +25,7 @@
 //!
 //! A thread must not read an [`RwSemaphore`] twice at once: a writer that waits keeps out the second.
 
+use crate::ffi::to_result;
 use core::{
     cell::UnsafeCell,
     mem::ManuallyDrop,
@@ -32,7 +33,6 @@ use core::{
 };
 use kernel::{
     bindings,
-    error::to_result,
     prelude::*,
     sync::LockClassKey,
     types::{NotThreadSafe, Opaque},

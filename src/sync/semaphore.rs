@@ -20,9 +20,9 @@
 //! | order | who gets a permit sees what was done before it was given back |
 //! | errors | `EINTR` from [`down_interruptible`](Semaphore::down_interruptible) on a signal or a stop, from [`down_killable`](Semaphore::down_killable) on a fatal signal; `ETIME` from [`down_timeout`](Semaphore::down_timeout) |
 
+use crate::ffi::to_result;
 use kernel::{
     bindings,
-    error::to_result,
     prelude::*,
     sync::LockClassKey,
     time::Jiffies,
