@@ -25,13 +25,9 @@
 
 #include "bench.h"
 
-/*
- * Counts the loops of the twins down. The compiler is not to know by how much:
- * it would unroll the shortest, and the other side's are not.
- */
+/* Counts the loops of the twins down. */
 static __always_inline bool again(u64 *n)
 {
-	OPTIMIZER_HIDE_VAR(*n);
 	return --*n;
 }
 
