@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make bench: contended loads with perf beside them, on hardware: in a guest with
+# KVM, or on the running kernel. What perf can not see, the library's own counters
+# say; which is which stands in the table and in the records.
+#
+#   bench-real.sh [SECONDS=] [QUICK=1] [EMULATED=1] [KDIR=]
+#
+# KDIR, the running kernel's, asks for the running kernel even where there is
+# KVM. EMULATED=1 takes an emulated guest where there is neither.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/accel.sh
+. "$CK_SCRIPTS/accel.sh"
+
+need_root "$@"
+seconds='' quick='' emulated='' own=''
+for arg; do
+	case $arg in
+	SECONDS=*) seconds=${arg#*=} ;;
+	QUICK=*) quick=${arg#*=} ;;
+	EMULATED=*) emulated=${arg#*=} ;;
+	KDIR=*) own=${arg#*=} ;;
+	*) die "unknown argument '$arg': SECONDS=, QUICK=1, EMULATED=1 and KDIR= are known" ;;
+	esac
+done
+: "${seconds:=${quick:+1}}"
+: "${seconds:=5}"
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "SECONDS=$seconds: give a number of seconds"
+
+results=$CK_TOP/build/bench/real
+hold=10000
+loads=(counter/mutex counter/rwsem counter/rwlock counter/spinlock counter/semaphore
+	record/seqlock table/spinlock)
+[ -z "$quick" ] || loads=(counter/mutex counter/rwlock counter/spinlock record/seqlock)
+running=/lib/modules/$(uname -r)/build
+
+# --- where -------------------------------------------------------------------
+
+# why_not_own: nothing if the module can be built for the running kernel and
+# loaded there, else why not.
+why_not_own() {
+	local kdir=${own:-$running} release
+	if ! "$CK_SCRIPTS/check-kdir.sh" "$kdir" >/dev/null 2>&1; then
+		echo "its kernel has no build directory with Rust metadata"
+		return
+	fi
+	release=$(cat "$kdir/include/config/kernel.release" 2>/dev/null) || release=unknown
+	if [ "$release" != "$(uname -r)" ]; then
+		echo "KDIR is of kernel $release, and $(uname -r) is running"
+	elif [ "$(cat /proc/sys/kernel/modules_disabled 2>/dev/null || echo 1)" != 0 ]; then
+		echo "its kernel loads no modules any more"
+	elif ! command -v perf >/dev/null; then
+		echo "there is no perf: install it (Debian: linux-perf)"
+	elif ! command -v python3 >/dev/null; then
+		echo "there is no python3: install it"
+	fi
+}
+
+# why_not_kvm: in a few words, without the lab.
+why_not_kvm() {
+	if ! accel_flags; then
+		echo "no vmx or svm in the processor's flags"
+	elif [ ! -w /dev/kvm ]; then
+		echo "/dev/kvm is missing or not writable"
+	else
+		echo "a trial boot with it did not answer"
+	fi
+}
+
+where=''
+if [ -z "$own" ] && accel_flags && [ -w /dev/kvm ]; then
+	"$CK_SCRIPTS/lab.sh" up
+	lane_load stock
+	[ "$(accel_choose)" != kvm ] || where=kvm
+fi
+if [ -z "$where" ]; then
+	why=$(why_not_own)
+	if [ -z "$why" ]; then
+		where=own
+	elif [ -n "$own" ]; then
+		die "can not use KDIR=$own: $why"
+	elif [ -n "$emulated" ]; then
+		where=emulated
+	else
+		die "this machine has neither KVM ($(why_not_kvm)) nor a kernel of its own to load the module into ($why); 'make bench EMULATED=1' runs the same under emulation, not for hardware decisions"
+	fi
+fi
+
+# --- run ---------------------------------------------------------------------
+
+mkdir -p "$results"
+find "$results" -mindepth 1 -delete
+begun=$SECONDS
+tool() { "$@"; }
+case $where in
+own)
+	say "measuring on the running kernel, $(uname -r)"
+	build=$CK_TOP/build/own
+	mkdir -p "$build"
+	make -C "${own:-$running}" M="$CK_TOP" MO="$build" modules >"$results/build.log" 2>&1 ||
+		die "the module can not be built for the running kernel: see $results/build.log"
+	"$CK_SCRIPTS/guest-bench.sh" "$build/childkernel.ko" "$results" "$seconds" "$hold" \
+		"${loads[@]}" || die "the loads have not all run (see above and dmesg)"
+	;;
+*)
+	"$CK_SCRIPTS/lab.sh" up
+	lane_load stock
+	lane_release
+	tool() { in_lab -C "$CK_TOP" -- "$@"; }
+	"$CK_SCRIPTS/build.sh" module
+	accel=kvm cpus=$(nproc)
+	limit=$((120 + ${#loads[@]} * (4 * seconds + 60)))
+	if [ "$where" = emulated ]; then
+		say "measuring under emulation: not for hardware decisions"
+		accel=tcg
+		# perf itself is emulated too, and has to get a turn.
+		limit=$((120 + ${#loads[@]} * (4 * seconds + 300)))
+		[ "$cpus" -le 2 ] || cpus=2
+		hold=50000
+	else
+		say "measuring in a guest with KVM"
+	fi
+	"$CK_SCRIPTS/vm.sh" --accel "$accel" --cpus "$cpus" --memory 2G --timeout "$limit" \
+		--results "$results" -- "$CK_SCRIPTS/guest-bench.sh" \
+		"$CK_TOP/build/stock/module/childkernel.ko" /mnt/results "$seconds" "$hold" \
+		"${loads[@]}" || die "the loads have not all run: see $results/dmesg.txt"
+	;;
+esac
+
+echo "where=$where" >>"$results/facts"
+tool python3 -B "$CK_SCRIPTS/contention.py" records "$results" "${loads[@]}" \
+	>"$results/records.jsonl"
+{
+	[ "$where" != emulated ] || echo "UNDER EMULATION: NOT FOR HARDWARE DECISIONS"
+	tool python3 -B "$CK_SCRIPTS/contention.py" table "$results/facts" "$results/records.jsonl"
+} | tee "$results/contention.txt"
+give_back
+say "$((SECONDS - begun)) s; the table, the records and what perf said are in $results"

@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The part of make bench on the machine that is measured, a guest or one's own:
+#
+#   guest-bench.sh MODULE.ko OUT SECONDS HOLD_NS LOAD/PRIMITIVE...
+#
+# Runs one load after another with perf beside it, and leaves what perf and the
+# library's own counters say in OUT, for contention.py to read. Progress is on
+# standard error.
+set -euo pipefail
+
+ko=$1 out=$2 seconds=$3 hold=$4
+shift 4
+debugfs=/sys/kernel/debug/childkernel
+events=context-switches,cpu-migrations,cycles,instructions,childkernel:child_state
+children=$(nproc)
+
+die() {
+	echo "guest-bench.sh: $*" >&2
+	exit 1
+}
+
+cleanup() {
+	[ ! -d /sys/module/childkernel ] || rmmod childkernel
+}
+trap cleanup EXIT
+
+[ ! -d /sys/module/childkernel ] || die "childkernel is loaded already: rmmod it first"
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
+mkdir -p "$out"
+scratch=$(mktemp -d)
+
+# --- what can be seen here ---------------------------------------------------
+
+# spinlocks: how this kernel waits for a spinlock, which decides what perf sees.
+spinlocks() {
+	if dmesg | grep -q 'PV spinlocks enabled'; then
+		echo pv
+	elif grep -qw hypervisor /proc/cpuinfo && ! dmesg | grep -q 'PV spinlocks disabled'; then
+		echo test-and-set
+	else
+		echo native
+	fi
+}
+
+# why_not_bpf: nothing if perf can count in the kernel, else why it can not.
+why_not_bpf() {
+	local said
+	if [ ! -e /sys/kernel/btf/vmlinux ]; then
+		echo "the kernel has no BTF (/sys/kernel/btf/vmlinux)"
+	elif ! said=$(timeout 60 perf lock contention -a -b sleep 0.1 2>&1); then
+		if [[ $said == *BUILD_BPF_SKEL* ]]; then
+			echo "this perf is built without BUILD_BPF_SKEL=1"
+		else
+			echo "perf lock contention -b: $(grep -v '^ *$' <<<"$said" | head -n 1)"
+		fi
+	fi
+}
+
+no_bpf=$(why_not_bpf)
+if [ -z "$no_bpf" ]; then
+	echo "perf counts in the kernel (perf lock contention -b)" >&2
+else
+	echo "perf records and counts later, and knows no owners: $no_bpf" >&2
+fi
+{
+	echo "kernel=$(uname -r)"
+	echo "cpus=$(nproc)"
+	echo "processor=$(sed -n 's/^model name\t*: //p' /proc/cpuinfo | head -n 1)"
+	echo "spinlocks=$(spinlocks)"
+	echo "perf=$(perf version)"
+	echo "bpf=${no_bpf:-yes}"
+	echo "seconds=$seconds"
+	echo "hold_ns=$hold"
+	echo "children=$children"
+} >"$out/facts"
+
+# --- one load ----------------------------------------------------------------
+
+# counters WHEN: what the library's own counters say.
+counters() {
+	cat "$debugfs/stats.json" >"$out/$name.$1.json"
+}
+
+# perf_says BY ARG...: as text for people, and for contention.py with the stack of
+# each caller. Frames of lock functions are skipped by where they lie, none by
+# number: perf's default of four is made for -b, whose stacks begin in the BPF
+# program, and would skip the load.
+#
+# Of callers only those are wanted that come from this module.
+perf_says() {
+	local by=$1
+	shift
+	if [ -z "$no_bpf" ]; then
+		perf lock contention -a -b -v -x ';' "$@" --output "$out/$name.$by.csv" \
+			sleep "$seconds" 2>"$out/$name.$by.err" || true
+	else
+		perf lock contention -i "$scratch/perf.data" --kallsyms "$scratch/kallsyms" \
+			--stack-skip 0 -v -x ';' "$@" \
+			--output "$out/$name.$by.csv" 2>"$out/$name.$by.err" || true
+	fi
+}
+
+measure() {
+	local load=$1/$2
+	name=$1-$2
+	insmod "$ko" workload="$1" primitive="$2" hold_ns="$hold" think_ns="$hold" \
+		children="$children" stats=times
+	sleep 0.5
+	# The names go with the module; what perf prints of them is cut off.
+	cp /proc/kallsyms "$scratch/kallsyms"
+	grep -F '[childkernel]' "$scratch/kallsyms" >"$out/$name.kallsyms" ||
+		die "$load is not in /proc/kallsyms"
+
+	counters 0
+	perf stat -a -x ';' -o "$out/$name.stat.csv" -e "$events" sleep "$seconds"
+	counters 1
+	if [ -z "$no_bpf" ]; then
+		perf_says caller -S 11childkernel
+		counters 2
+		perf_says lock -l
+		perf_says owner -o
+		rmmod childkernel
+	else
+		perf lock record -a -B -N -o "$scratch/perf.data" sleep "$seconds" \
+			>"$out/$name.record.txt" 2>&1
+		counters 2
+		# What follows takes time, and needs no load beside it.
+		rmmod childkernel
+		perf_says caller -S 11childkernel
+		perf_says lock -l
+		perf_says thread -t
+		rm -f "$scratch/perf.data"
+	fi
+}
+
+n=0
+for load; do
+	n=$((n + 1))
+	echo "[$n/$#] $load ..." >&2
+	measure "${load%/*}" "${load#*/}"
+done
+
+# --- our tracepoint ----------------------------------------------------------
+
+# Each change of a child's state, as perf sees it.
+insmod "$ko"
+perf record -q -a -B -N -e childkernel:child_state -o "$scratch/perf.data" -- \
+	sh -c "echo 'spawn w1 workload=counter primitive=mutex threads=2' >$debugfs/control; sleep 0.5" \
+	>"$out/states.err" 2>&1
+rmmod childkernel
+perf script -i "$scratch/perf.data" -F comm,cpu,time,event,trace >"$out/states.txt" 2>>"$out/states.err"
+rm -rf "$scratch"
