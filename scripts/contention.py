@@ -46,7 +46,7 @@ BLIND = {
     "native": "perf sees only the third and later of a spinlock here: who comes second waits "
               "for the pending bit of the qspinlock, and passes no tracepoint",
 }
-STEM = re.compile(r"<([^<>]|->)*>")
+ARGUMENTS = re.compile(r"(::)?<([^<>]|->)*>")
 
 
 def facts(path):
@@ -91,20 +91,22 @@ def demangle(name):
     if not name.startswith("_R") or tool is None:
         return name
     said = subprocess.run([tool, name], capture_output=True, text=True, check=False)
-    return said.stdout.strip() or name
+    # Without the hashes of crates.
+    return re.sub(r"\[[0-9a-f]+\]", "", said.stdout.strip()) or name
 
 
 def short(name):
     """Without the arguments of generic types, which can fill a screen: for people."""
     match = re.match(r"^<(.*) as (.*)>::(\w+)$", name)
-    if not match:
-        return bare(name)
-    return f"<{bare(match[1])} as {bare(match[2])}>::{match[3]}"
+    if match:
+        return f"<{bare(match[1])} as {bare(match[2])}>::{match[3]}"
+    match = re.match(r"^<(.*)>::(\w+)$", name)
+    return f"<{bare(match[1])}>::{match[2]}" if match else bare(name)
 
 
 def bare(name):
     while True:
-        less = STEM.sub("", name)
+        less = ARGUMENTS.sub("", name)
         if less == name:
             return less
         name = less
