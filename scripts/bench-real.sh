@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make bench: contended loads with perf beside them, on hardware: in a guest with
-# KVM, or on the running kernel. What perf can not see, the library's own counters
-# say; which is which stands in the table and in the records.
+# make bench: contended loads with perf beside them, and then the benchmarks, on
+# hardware: in a guest with KVM, or on the running kernel. What perf can not see,
+# the library's own counters say; which is which stands in the table and in the
+# records (see scripts/bench/perf.py).
 #
 #   bench-real.sh [SECONDS=] [QUICK=1] [EMULATED=1] [KDIR=]
 #
@@ -100,9 +101,9 @@ own)
 	say "measuring on the running kernel, $(uname -r)"
 	build=$CK_TOP/build/own
 	mkdir -p "$build"
-	make -C "${own:-$running}" M="$CK_TOP" MO="$build" modules >"$results/build.log" 2>&1 ||
+	make -C "${own:-$running}" M="$CK_TOP" MO="$build" BENCH=1 modules >"$results/build.log" 2>&1 ||
 		die "the module can not be built for the running kernel: see $results/build.log"
-	"$CK_SCRIPTS/guest-bench.sh" "$build/childkernel.ko" "$results" "$seconds" "$hold" \
+	"$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} "$build/childkernel.ko" "$results" "$seconds" "$hold" \
 		"${loads[@]}" || die "the loads have not all run (see above and dmesg)"
 	;;
 *)
@@ -110,32 +111,33 @@ own)
 	lane_load stock
 	lane_release
 	tool() { in_lab -C "$CK_TOP" -- "$@"; }
-	"$CK_SCRIPTS/build.sh" module
-	accel=kvm cpus=$(nproc)
-	limit=$((120 + ${#loads[@]} * (4 * seconds + 60)))
+	"$CK_SCRIPTS/build.sh" bench
+	accel=kvm cpus=$(nproc) suite=1800
+	[ -z "$quick" ] || suite=150
+	limit=$((120 + ${#loads[@]} * (4 * seconds + 60) + suite))
 	if [ "$where" = emulated ]; then
 		say "measuring under emulation: not for hardware decisions"
 		accel=tcg
 		# perf itself is emulated too, and has to get a turn.
-		limit=$((120 + ${#loads[@]} * (4 * seconds + 300)))
+		limit=$((120 + ${#loads[@]} * (4 * seconds + 300) + suite))
 		[ "$cpus" -le 2 ] || cpus=2
 		hold=50000
 	else
 		say "measuring in a guest with KVM"
 	fi
 	"$CK_SCRIPTS/vm.sh" --accel "$accel" --cpus "$cpus" --memory 2G --timeout "$limit" \
-		--results "$results" -- "$CK_SCRIPTS/guest-bench.sh" \
-		"$CK_TOP/build/stock/module/childkernel.ko" /mnt/results "$seconds" "$hold" \
+		--results "$results" -- "$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} \
+		"$CK_TOP/build/stock/bench/childkernel.ko" /mnt/results "$seconds" "$hold" \
 		"${loads[@]}" || die "the loads have not all run: see $results/dmesg.txt"
 	;;
 esac
 
 echo "where=$where" >>"$results/facts"
-tool python3 -B "$CK_SCRIPTS/contention.py" records "$results" "${loads[@]}" \
-	>"$results/records.jsonl"
+tool python3 -B "$CK_SCRIPTS/bench/perf.py" records "$results" "${loads[@]}" \
+	>"$results/contention.jsonl"
 {
 	[ "$where" != emulated ] || echo "UNDER EMULATION: NOT FOR HARDWARE DECISIONS"
-	tool python3 -B "$CK_SCRIPTS/contention.py" table "$results/facts" "$results/records.jsonl"
+	tool python3 -B "$CK_SCRIPTS/bench/perf.py" table "$results/facts" "$results/contention.jsonl"
 } | tee "$results/contention.txt"
 give_back
 say "$((SECONDS - begun)) s; the table, the records and what perf said are in $results"

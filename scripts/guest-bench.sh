@@ -3,13 +3,19 @@
 #
 # The part of make bench on the machine that is measured, a guest or one's own:
 #
-#   guest-bench.sh MODULE.ko OUT SECONDS HOLD_NS LOAD/PRIMITIVE...
+#   guest-bench.sh [--quick] MODULE.ko OUT SECONDS HOLD_NS LOAD/PRIMITIVE...
 #
 # Runs one load after another with perf beside it, and leaves what perf and the
-# library's own counters say in OUT, for contention.py to read. Progress is on
-# standard error.
+# library's own counters say in OUT, for scripts/bench/perf.py to read. Then, in
+# builds that have them, the benchmarks: their records come to OUT/records.jsonl.
+# Progress is on standard error.
 set -euo pipefail
 
+quick=
+if [ "$1" = --quick ]; then
+	quick=1
+	shift
+fi
 ko=$1 out=$2 seconds=$3 hold=$4
 shift 4
 debugfs=/sys/kernel/debug/childkernel
@@ -22,6 +28,10 @@ die() {
 }
 
 cleanup() {
+	local jobs
+	jobs=$(jobs -p)
+	# shellcheck disable=SC2086 # one word each
+	[ -z "$jobs" ] || kill $jobs 2>/dev/null || true
 	[ ! -d /sys/module/childkernel ] || rmmod childkernel
 }
 trap cleanup EXIT
@@ -84,7 +94,7 @@ counters() {
 	cat "$debugfs/stats.json" >"$out/$name.$1.json"
 }
 
-# perf_says BY ARG...: as text for people, and for contention.py with the stack of
+# perf_says BY ARG...: as text for people, and for scripts/bench/perf.py with the stack of
 # each caller. Frames of lock functions are skipped by where they lie, none by
 # number: perf's default of four is made for -b, whose stacks begin in the BPF
 # program, and would skip the load.
@@ -153,3 +163,23 @@ perf record -q -a -B -N -e childkernel:child_state -o "$scratch/perf.data" -- \
 rmmod childkernel
 perf script -i "$scratch/perf.data" -F comm,cpu,time,event,trace >"$out/states.txt" 2>>"$out/states.err"
 rm -rf "$scratch"
+
+# --- benchmarks --------------------------------------------------------------
+
+modinfo -p "$ko" | grep -q '^bench:' || exit 0
+echo "the benchmarks ..." >&2
+# As they come: what an interrupted run has written counts.
+dmesg --follow-new | sed -u -n 's/^.*childkernel: bench {/{/p' >"$out/records.jsonl" &
+insmod "$ko" bench=real ${quick:+bench_quick=1}
+limit=1800
+[ -z "$quick" ] || limit=150
+limit=$((SECONDS + limit))
+figures=0
+until grep -qs '"bench":"end"' "$out/records.jsonl"; do
+	[ "$SECONDS" -lt "$limit" ] || die "the benchmarks do not end; what they had measured is in $out/records.jsonl"
+	sleep 1
+	now=$(wc -l <"$out/records.jsonl")
+	[ "$now" -lt $((figures + 10)) ] || echo "  $now records" >&2
+	[ "$now" -lt $((figures + 10)) ] || figures=$now
+done
+rmmod childkernel

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What perf and the library's own counters say of contended locks.
 
-contention.py records DIR LOAD...   reads what guest-bench.sh has left in DIR, and prints
-                                    a record (a JSON object) for each line of it
-contention.py table FACTS RECORDS   a table for people of these
+perf.py records DIR LOAD...   reads what guest-bench.sh has left in DIR, and prints a
+                              record (a JSON object) for each line of it
+perf.py table FACTS RECORDS   a table for people of these
 
 A record of contention is
 

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What contention.py must make of what perf says."""
+"""What perf.py must make of what perf says."""
 
 import contextlib
 import io
 import json
 import os
-import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import contention  # noqa: E402
+from bench import perf
 
 WORK = ("_RNvXs8_NtNtCs4l16JZErtQ0_11childkernel8workload7counterINtB5_7CounterINtNtNtB9_4sync"
         "5order7OrderedNtNtB18_6levels4LoadINtNtNtB9_5stats7counted7CountedINtNtNtCsb5MLIFMWygY_"
@@ -71,14 +69,14 @@ class Directory(unittest.TestCase):
         self.write(f"{name}.kallsyms", KALLSYMS)
         for by, text in files.items():
             self.write(f"{name}.{by}.csv", text)
-        return list(contention.records(self.path, [load]))
+        return list(perf.records(self.path, [load]))
 
     def test_a_mutex_is_perfs(self):
         caller, lock, own, stat = self.load("counter/mutex", caller=CALLER, lock=LOCK)
         self.assertEqual((caller["source"], caller["column"], caller["by"]), ("perf", True, "caller"))
         self.assertEqual(caller["contended"], 29)
         self.assertEqual(caller["total_ns"], 4673039674)
-        self.assertEqual(caller["caller"], contention.short(contention.demangle(WORK)))
+        self.assertEqual(caller["caller"], perf.short(perf.demangle(WORK)))
         self.assertEqual((lock["by"], lock["caller"], lock["column"]), ("lock", "ff27bb5187c5cf18 mutex", False))
         self.assertEqual((own["source"], own["column"], own["contended"]), ("childkernel", False, 10))
         self.assertEqual(own["caller"], "a.rs:1")
@@ -91,7 +89,7 @@ class Directory(unittest.TestCase):
         self.assertTrue(own["column"])
         self.assertIn("test and set", own["why"])
         self.write("facts", FACTS.replace("test-and-set", "pv"))
-        caller, own, _ = contention.records(self.path, ["counter/spinlock"])
+        caller, own, _ = perf.records(self.path, ["counter/spinlock"])
         self.assertTrue(caller["column"])
         self.assertFalse(own["column"])
 
@@ -104,7 +102,7 @@ class Directory(unittest.TestCase):
         records = self.load("counter/mutex", caller=CALLER) + self.load("table/spinlock")
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            contention.table(contention.facts(os.path.join(self.path, "facts")),
+            perf.table(perf.facts(os.path.join(self.path, "facts")),
                              [json.dumps(record) for record in records])
         text = out.getvalue()
         self.assertRegex(text, r"counter/mutex +29 +4\.67 s +1\.08 s +161\.14 ms +perf ")
@@ -114,17 +112,17 @@ class Directory(unittest.TestCase):
 
 class Names(unittest.TestCase):
     def test_short(self):
-        self.assertEqual(contention.short("<a::B<c::D<e>, f> as g::H<i>>::work"), "<a::B as g::H>::work")
-        self.assertEqual(contention.short("a::b::<c::D<e>>::{closure#0}"), "a::b::{closure#0}")
-        self.assertEqual(contention.short("<a::B<c::D<e>>>::lock"), "<a::B>::lock")
-        self.assertEqual(contention.short("queued_spin_lock"), "queued_spin_lock")
+        self.assertEqual(perf.short("<a::B<c::D<e>, f> as g::H<i>>::work"), "<a::B as g::H>::work")
+        self.assertEqual(perf.short("a::b::<c::D<e>>::{closure#0}"), "a::b::{closure#0}")
+        self.assertEqual(perf.short("<a::B<c::D<e>>>::lock"), "<a::B>::lock")
+        self.assertEqual(perf.short("queued_spin_lock"), "queued_spin_lock")
 
     def test_names_are_whole(self):
-        self.assertEqual(contention.Symbols(KALLSYMS.splitlines()).find(0xffffffffc062858c), WORK)
-        self.assertIsNone(contention.Symbols([]).find(1))
-        row = next(contention.rows(CALLER))
-        self.assertEqual(contention.caller_of(row, contention.Symbols(KALLSYMS.splitlines())),
-                         contention.short(contention.demangle(WORK)))
+        self.assertEqual(perf.Symbols(KALLSYMS.splitlines()).find(0xffffffffc062858c), WORK)
+        self.assertIsNone(perf.Symbols([]).find(1))
+        row = next(perf.rows(CALLER))
+        self.assertEqual(perf.caller_of(row, perf.Symbols(KALLSYMS.splitlines())),
+                         perf.short(perf.demangle(WORK)))
 
 
 if __name__ == "__main__":
