@@ -42,7 +42,7 @@ test-crash: ## what dying children cost: a machine for each case that may take i
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]
-	@scripts/bench-real.sh $(foreach v,SECONDS QUICK EMULATED,$(if $($(v)),$(v)='$($(v))')) \
+	@scripts/bench-real.sh $(foreach v,SECONDS QUICK EMULATED LLVM,$(if $($(v)),$(v)='$($(v))')) \
 		$(if $(filter-out file undefined,$(origin KDIR)),KDIR='$(KDIR)')
 
 # Values reach the script whole, whatever quotes they hold.

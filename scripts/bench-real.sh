@@ -6,7 +6,7 @@
 # the library's own counters say; which is which stands in the table and in the
 # records (see scripts/bench/perf.py).
 #
-#   bench-real.sh [SECONDS=] [QUICK=1] [EMULATED=1] [KDIR=]
+#   bench-real.sh [SECONDS=] [QUICK=1] [EMULATED=1] [KDIR=] [LLVM=1]
 #
 # KDIR, the running kernel's, asks for the running kernel even where there is
 # KVM. EMULATED=1 takes an emulated guest where there is neither.
@@ -17,16 +17,18 @@ set -euo pipefail
 . "$CK_SCRIPTS/accel.sh"
 
 need_root "$@"
-seconds='' quick='' emulated='' own=''
+seconds='' quick='' emulated='' own='' kbuild=()
 for arg; do
 	case $arg in
 	SECONDS=*) seconds=${arg#*=} ;;
 	QUICK=*) quick=${arg#*=} ;;
 	EMULATED=*) emulated=${arg#*=} ;;
 	KDIR=*) own=${arg#*=} ;;
-	*) die "unknown argument '$arg': SECONDS=, QUICK=1, EMULATED=1 and KDIR= are known" ;;
+	LLVM=*) kbuild+=("$arg") ;;
+	*) die "unknown argument '$arg': SECONDS=, QUICK=1, EMULATED=1, KDIR= and LLVM= are known" ;;
 	esac
 done
+[ "$quick" != 0 ] || quick=
 : "${seconds:=${quick:+1}}"
 : "${seconds:=5}"
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "SECONDS=$seconds: give a number of seconds"
@@ -101,7 +103,7 @@ own)
 	say "measuring on the running kernel, $(uname -r)"
 	build=$CK_TOP/build/own
 	mkdir -p "$build"
-	make -C "${own:-$running}" M="$CK_TOP" MO="$build" BENCH=1 modules >"$results/build.log" 2>&1 ||
+	make -C "${own:-$running}" M="$CK_TOP" MO="$build" BENCH=1 "${kbuild[@]}" modules >"$results/build.log" 2>&1 ||
 		die "the module can not be built for the running kernel: see $results/build.log"
 	"$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} "$build/childkernel.ko" "$results" "$seconds" "$hold" \
 		"${loads[@]}" || die "the loads have not all run (see above and dmesg)"
@@ -112,6 +114,8 @@ own)
 	lane_release
 	tool() { in_lab -C "$CK_TOP" -- "$@"; }
 	"$CK_SCRIPTS/build.sh" bench
+	bpf=$("$CK_SCRIPTS/lab-perf.sh") ||
+		say "going on with the distribution's perf, which knows no owners"
 	accel=kvm cpus=$(nproc) suite=1800
 	[ -z "$quick" ] || suite=150
 	limit=$((120 + ${#loads[@]} * (4 * seconds + 60) + suite))
@@ -126,7 +130,7 @@ own)
 		say "measuring in a guest with KVM"
 	fi
 	"$CK_SCRIPTS/vm.sh" --accel "$accel" --cpus "$cpus" --memory 2G --timeout "$limit" \
-		--results "$results" -- "$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} \
+		--results "$results" -- env CK_PERF="$bpf" "$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} \
 		"$CK_TOP/build/stock/bench/childkernel.ko" /mnt/results "$seconds" "$hold" \
 		"${loads[@]}" || die "the loads have not all run: see $results/dmesg.txt"
 	;;

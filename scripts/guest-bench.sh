@@ -8,7 +8,7 @@
 # Runs one load after another with perf beside it, and leaves what perf and the
 # library's own counters say in OUT, for scripts/bench/perf.py to read. Then, in
 # builds that have them, the benchmarks: their records come to OUT/records.jsonl.
-# Progress is on standard error.
+# Progress is on standard error. CK_PERF may name the directory of another perf.
 set -euo pipefail
 
 quick=
@@ -19,6 +19,7 @@ fi
 ko=$1 out=$2 seconds=$3 hold=$4
 shift 4
 debugfs=/sys/kernel/debug/childkernel
+[ -z "${CK_PERF:-}" ] || PATH=$CK_PERF:$PATH
 events=context-switches,cpu-migrations,cycles,instructions,childkernel:child_state
 children=$(nproc)
 
@@ -121,8 +122,8 @@ measure() {
 	sleep 0.5
 	# The names go with the module; what perf prints of them is cut off.
 	cp /proc/kallsyms "$scratch/kallsyms"
-	grep -F '[childkernel]' "$scratch/kallsyms" >"$out/$name.kallsyms" ||
-		die "$load is not in /proc/kallsyms"
+	grep -E ' [tT] .*\[childkernel\]$' "$scratch/kallsyms" >"$out/$name.kallsyms" ||
+		die "/proc/kallsyms has no functions of the module"
 
 	counters 0
 	perf stat -a -x ';' -o "$out/$name.stat.csv" -e "$events" sleep "$seconds"
