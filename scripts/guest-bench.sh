@@ -37,6 +37,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# The loads take all CPUs; what watches them is to begin and end in time.
+renice -n -15 -p $$ >/dev/null
+
 [ ! -d /sys/module/childkernel ] || die "childkernel is loaded already: rmmod it first"
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
@@ -90,8 +93,9 @@ fi
 
 # --- one load ----------------------------------------------------------------
 
-# counters WHEN: what the library's own counters say.
+# counters WHEN: what the library's own counters say, and the time in us.
 counters() {
+	echo "${EPOCHREALTIME/[.,]/}" >"$out/$name.$1.us"
 	cat "$debugfs/stats.json" >"$out/$name.$1.json"
 }
 

@@ -10,11 +10,12 @@ A record of contention is
 
   {"bench":"contention","load":"counter/mutex","by":"caller"|"lock"|"owner"|"thread",
    "source":"perf"|"childkernel","column":true|false,"why":...,
-   "contended":n,"total_ns":n|null,"max_ns":n|null,"avg_ns":n|null,"caller":...}
+   "ns":n,"contended":n,"total_ns":n|null,"max_ns":n|null,"avg_ns":n|null,"caller":...}
 
 "caller" is the caller, the lock, the owner or the thread. "column" marks the one that a
 table should show: of a load, perf's first caller, or where perf is blind or saw
-nothing, the library's first call site; "why" says for each what it is worth.
+nothing, the library's first call site; "why" says for each what it is worth. "ns" is
+how long was looked: the library's counts begin before perf starts and end after it.
 Of the library, times are those of one acquisition in 64, waiting or not, so there is
 no sum of them.
 
@@ -153,7 +154,11 @@ def lock_of(directory, name, when, load):
     return (locks[0] if locks else None), ops
 
 
-def perf_records(directory, name, load, why, known):
+def time_of(directory, name, when):
+    return int(read(directory, f"{name}.{when}.us") or 0)
+
+
+def perf_records(directory, name, load, why, whole, known):
     symbols = Symbols(read(directory, f"{name}.kallsyms").splitlines())
     first = True
     for by in ("caller", "lock", "owner", "thread"):
@@ -165,14 +170,14 @@ def perf_records(directory, name, load, why, known):
             else:
                 what = fields[5]
             yield {"bench": "contention", "load": load, "by": by, "source": "perf",
-                   "column": known and by == "caller" and first, "why": why,
-                   **numbers(fields), "caller": what}
+                   "column": whole and by == "caller" and first, "why": why,
+                   "ns": int(known["seconds"]) * 10**9, **numbers(fields), "caller": what}
             if by == "caller":
                 first = False
 
 
 def own_record(directory, name, load, why, column):
-    """Of the seconds in which perf looked, so that both can be compared."""
+    """Of the time in which perf looked, and started, and ended."""
     before, _ = lock_of(directory, name, 1, load)
     after, _ = lock_of(directory, name, 2, load)
     if after is None or before is None:
@@ -180,6 +185,7 @@ def own_record(directory, name, load, why, column):
     sites = sorted(after["sites"], key=lambda site: -site["contended"])
     return {"bench": "contention", "load": load, "by": "caller", "source": "childkernel",
             "column": column, "why": why,
+            "ns": 1000 * (time_of(directory, name, 2) - time_of(directory, name, 1)),
             "contended": after["contended"] - before["contended"],
             "acquisitions": after["acquisitions"] - before["acquisitions"],
             "total_ns": None, "max_ns": after["wait_ns"]["max"], "avg_ns": None,
@@ -211,16 +217,19 @@ def records(directory, loads):
         primitive = load.split("/")[1]
         why, blind = sees(primitive, known["spinlocks"])
         own_why = blind
-        found = list(perf_records(directory, name, load, why or blind, blind is None))
+        found = list(perf_records(directory, name, load, why or blind, blind is None, known))
         if blind is None and not any(record["column"] for record in found):
             own_why = "perf saw nothing of this load"
         yield from found
         own = own_record(directory, name, load,
-                         own_why or "for comparison: one more than perf for each waiter that came "
-                         "just as the lock became free", own_why is not None)
+                         own_why or "for comparison", own_why is not None)
         if own is not None:
             yield own
         yield stat_record(directory, name, load)
+
+
+def a_second(record):
+    return f"{record['contended'] * 1e9 / record['ns']:.0f}" if record["ns"] else "-"
 
 
 def shown(ns):
@@ -238,14 +247,15 @@ def table(known, lines):
     contention = [r for r in all_records if r.get("bench") == "contention"]
     print(f"{known['kernel']}, {known['cpus']} CPUs, {known['processor']}; "
           f"{known['children']} children a load, {known['hold_ns']} ns inside")
-    print(f"{'LOAD':<22} {'CONTENDED':>10} {'TOTAL WAIT':>11} {'MAX WAIT':>10} "
+    print(f"{'LOAD':<22} {'CONTENDED':>10} {'A SECOND':>9} {'TOTAL WAIT':>11} {'MAX WAIT':>10} "
           f"{'AVG WAIT':>10}  {'SOURCE':<11}  CALLER")
     whys = {}
     for record in contention:
         if not record["column"]:
             continue
         whys.setdefault((record["source"], record["why"]), []).append(record["load"])
-        print(f"{record['load']:<22} {record['contended']:>10} {shown(record['total_ns']):>11} "
+        print(f"{record['load']:<22} {record['contended']:>10} {a_second(record):>9} "
+              f"{shown(record['total_ns']):>11} "
               f"{shown(record['max_ns']):>10} {shown(record['avg_ns']):>10}  "
               f"{record['source']:<11}  {record['caller']}")
     print()

@@ -64,6 +64,7 @@ class Directory(unittest.TestCase):
     def load(self, load, **files):
         name = load.replace("/", "-")
         for when in (0, 1, 2):
+            self.write(f"{name}.{when}.us", str(2000000 * when))
             self.write(f"{name}.{when}.json", stats(load, 10 * when, 100 * when))
         self.write(f"{name}.stat.csv", STAT)
         self.write(f"{name}.kallsyms", KALLSYMS)
@@ -105,8 +106,8 @@ class Directory(unittest.TestCase):
             perf.table(perf.facts(os.path.join(self.path, "facts")),
                              [json.dumps(record) for record in records])
         text = out.getvalue()
-        self.assertRegex(text, r"counter/mutex +29 +4\.67 s +1\.08 s +161\.14 ms +perf ")
-        self.assertRegex(text, r"table/spinlock +10 +- +3 ns +- +childkernel +a\.rs:1")
+        self.assertRegex(text, r"counter/mutex +29 +29 +4\.67 s +1\.08 s +161\.14 ms +perf ")
+        self.assertRegex(text, r"table/spinlock +10 +5 +- +3 ns +- +childkernel +a\.rs:1")
         self.assertIn("BUILD_BPF_SKEL", text)
 
 

@@ -8,33 +8,34 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-CONTROL=$DEBUGFS/control
-# As the symbol table has it, of which perf prints the first 128 characters:
-# <childkernel::workload::counter::Counter<...> as ...>::work.
-FUNCTION='^_RNv[A-Za-z0-9_]*11childkernel8workload7counter[A-Z].*7Counter'
+# Names are those of the symbol table, of which perf prints the first 128 characters;
+# the load's loop is <childkernel::workload::counter::Counter<...> as ...>::work.
+FUNCTION='^_RI?Nv[MXY]?(s[0-9A-Za-z]*_)?(Nt)*Cs[0-9A-Za-z]+_11childkernel8workload7counter'
 
-# contend PRIMITIVE COMMAND...: runs it beside two threads that want one lock, and
-# takes a snapshot. They are stopped before anything is made of what was seen: they
-# would leave perf no CPU.
+# contend PRIMITIVE COMMAND...: runs it beside four children that want one lock, most of
+# the time. They are gone before anything is made of what was seen, as they would
+# leave perf no CPU.
 contend() {
-	load stats=contended
-	echo "spawn w1 workload=counter primitive=$1 threads=2" >"$CONTROL" || fail "spawn: it fails"
+	load workload=counter primitive="$1" children=4 hold_ns=20000 stats=contended
 	"${@:2}"
 	snapshot
-	echo "stop 1" >"$CONTROL" || fail "stop: it fails"
+	unload childkernel
 }
 
 record() {
-	perf lock record -a -B -N -o "$TMP/perf.data" sleep 0.3 >"$TMP/said" 2>&1 ||
+	nice -n -15 perf lock record -a -B -N -o "$TMP/perf.data" sleep 0.3 >"$TMP/said" 2>&1 ||
 		fail "perf lock record: $(<"$TMP/said")"
+	# The names go with the module.
+	cp /proc/kallsyms "$TMP/kallsyms"
 }
 
 # The frames of lock functions are skipped by where they lie, none by number: perf's
-# default of four counts some that only its programs in the kernel have. Fills ROWS,
-# the most contended first: count, caller.
+# default of four counts some that only its programs in the kernel have, and hides the
+# load (CK_PERF_SKIP=4 shows that). Fills ROWS, the most contended first: count, caller.
 read_perf() {
-	perf lock contention -i "$TMP/perf.data" --stack-skip "${CK_PERF_SKIP:-0}" -Y mutex \
-		-k contended -F contended -x ';' --output "$TMP/rows" >"$TMP/said" 2>&1 ||
+	perf lock contention -i "$TMP/perf.data" --kallsyms "$TMP/kallsyms" \
+		--stack-skip "${CK_PERF_SKIP:-0}" -Y mutex -k contended -F contended -x ';' \
+		--output "$TMP/rows" >"$TMP/said" 2>&1 ||
 		fail "perf lock contention: $(<"$TMP/said")"
 	mapfile -t ROWS < <(sed -n 's/^\([1-9][0-9]*\); *mutex; */\1 /p' "$TMP/rows")
 }
