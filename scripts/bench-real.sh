@@ -96,7 +96,7 @@ fi
 
 mkdir -p "$results"
 find "$results" -mindepth 1 -delete
-begun=$SECONDS
+begun=$SECONDS status=0
 tool() { "$@"; }
 case $where in
 own)
@@ -106,7 +106,7 @@ own)
 	make -C "${own:-$running}" M="$CK_TOP" MO="$build" BENCH=1 "${kbuild[@]}" modules >"$results/build.log" 2>&1 ||
 		die "the module can not be built for the running kernel: see $results/build.log"
 	"$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} "$build/childkernel.ko" "$results" "$seconds" "$hold" \
-		"${loads[@]}" || die "the loads have not all run (see above and dmesg)"
+		"${loads[@]}" || status=$?
 	;;
 *)
 	"$CK_SCRIPTS/lab.sh" up
@@ -132,10 +132,12 @@ own)
 	"$CK_SCRIPTS/vm.sh" --accel "$accel" --cpus "$cpus" --memory 2G --timeout "$limit" \
 		--results "$results" -- env CK_PERF="$bpf" "$CK_SCRIPTS/guest-bench.sh" ${quick:+--quick} \
 		"$CK_TOP/build/stock/bench/childkernel.ko" /mnt/results "$seconds" "$hold" \
-		"${loads[@]}" || die "the loads have not all run: see $results/dmesg.txt"
+		"${loads[@]}" || status=$?
 	;;
 esac
 
+# What an interrupted run has measured is shown all the same.
+[ -s "$results/facts" ] || die "nothing was measured (status $status): see above"
 echo "where=$where" >>"$results/facts"
 tool python3 -B "$CK_SCRIPTS/bench/perf.py" records "$results" "${loads[@]}" \
 	>"$results/contention.jsonl"
@@ -144,4 +146,6 @@ tool python3 -B "$CK_SCRIPTS/bench/perf.py" records "$results" "${loads[@]}" \
 	tool python3 -B "$CK_SCRIPTS/bench/perf.py" table "$results/facts" "$results/contention.jsonl"
 } | tee "$results/contention.txt"
 give_back
+[ "$status" -eq 0 ] ||
+	die "not all has run (status $status): see above, and the kernel's log; what was measured is in $results"
 say "$((SECONDS - begun)) s; the table, the records and what perf said are in $results"

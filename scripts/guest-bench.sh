@@ -99,17 +99,17 @@ counters() {
 	cat "$debugfs/stats.json" >"$out/$name.$1.json"
 }
 
-# perf_says BY ARG...: as text for people, and for scripts/bench/perf.py with the stack of
-# each caller. Frames of lock functions are skipped by where they lie, none by
-# number: perf's default of four is made for -b, whose stacks begin in the BPF
-# program, and would skip the load.
+# perf_says BY ARG...: for scripts/bench/perf.py, with the stack of each caller. Frames
+# of lock functions perf skips by where they lie; by number only the two of its own
+# program in the kernel with -b, and none of what was recorded. Its default of four
+# skips the load.
 #
 # Of callers only those are wanted that come from this module.
 perf_says() {
 	local by=$1
 	shift
 	if [ -z "$no_bpf" ]; then
-		perf lock contention -a -b -v -x ';' "$@" --output "$out/$name.$by.csv" \
+		perf lock contention -a -b --stack-skip 2 -v -x ';' "$@" --output "$out/$name.$by.csv" \
 			sleep "$seconds" 2>"$out/$name.$by.err" || true
 	else
 		perf lock contention -i "$scratch/perf.data" --kallsyms "$scratch/kallsyms" \
@@ -136,7 +136,7 @@ measure() {
 		perf_says caller -S 11childkernel
 		counters 2
 		perf_says lock -l
-		perf_says owner -o
+		perf_says owner -o -t
 		rmmod childkernel
 	else
 		perf lock record -a -B -N -o "$scratch/perf.data" sleep "$seconds" \
@@ -163,10 +163,11 @@ done
 # Each change of a child's state, as perf sees it.
 insmod "$ko"
 perf record -q -a -B -N -e childkernel:child_state -o "$scratch/perf.data" -- \
-	sh -c "echo 'spawn w1 workload=counter primitive=mutex threads=2' >$debugfs/control; sleep 0.5" \
+	sh -c "echo 'spawn w1 workload=counter primitive=mutex threads=2' >$debugfs/control;
+		sleep 0.5; echo 'stop 1' >$debugfs/control" \
 	>"$out/states.err" 2>&1
 rmmod childkernel
-perf script -i "$scratch/perf.data" -F comm,cpu,time,event,trace >"$out/states.txt" 2>>"$out/states.err"
+perf script -i "$scratch/perf.data" -F trace:comm,cpu,time,event,trace >"$out/states.txt" 2>>"$out/states.err"
 rm -rf "$scratch"
 
 # --- benchmarks --------------------------------------------------------------

@@ -214,6 +214,9 @@ def records(directory, loads):
     known = facts(os.path.join(directory, "facts"))
     for load in loads:
         name = load.replace("/", "-")
+        # The run may have been interrupted.
+        if not read(directory, f"{name}.2.json"):
+            continue
         primitive = load.split("/")[1]
         why, blind = sees(primitive, known["spinlocks"])
         own_why = blind

@@ -99,6 +99,11 @@ class Directory(unittest.TestCase):
         self.assertTrue(own["column"])
         self.assertIn("saw nothing", own["why"])
 
+    def test_a_load_that_was_interrupted_is_left_out(self):
+        self.load("counter/mutex", caller=CALLER)
+        os.remove(os.path.join(self.path, "counter-mutex.2.json"))
+        self.assertEqual(list(perf.records(self.path, ["counter/mutex", "counter/rwsem"])), [])
+
     def test_the_table_names_the_source(self):
         records = self.load("counter/mutex", caller=CALLER) + self.load("table/spinlock")
         out = io.StringIO()
