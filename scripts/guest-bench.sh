@@ -119,10 +119,12 @@ perf_says() {
 }
 
 measure() {
-	local load=$1/$2
+	local load=$1/$2 who=(children="$children")
+	# Only those who write wait for a lock, and they need somebody to wait for.
+	[ "$1" != record ] || who=(writers="$children" readers="$children")
 	name=$1-$2
 	insmod "$ko" workload="$1" primitive="$2" hold_ns="$hold" think_ns="$hold" \
-		children="$children" stats=times
+		"${who[@]}" stats=times
 	sleep 0.5
 	# The names go with the module; what perf prints of them is cut off.
 	cp /proc/kallsyms "$scratch/kallsyms"

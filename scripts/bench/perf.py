@@ -249,7 +249,8 @@ def table(known, lines):
     all_records = [json.loads(line) for line in lines]
     contention = [r for r in all_records if r.get("bench") == "contention"]
     print(f"{known['kernel']}, {known['cpus']} CPUs, {known['processor']}; "
-          f"{known['children']} children a load, {known['hold_ns']} ns inside")
+          f"{known['children']} children a load (record: as many that write, and that read), "
+          f"{known['hold_ns']} ns inside")
     print(f"{'LOAD':<22} {'CONTENDED':>10} {'A SECOND':>9} {'TOTAL WAIT':>11} {'MAX WAIT':>10} "
           f"{'AVG WAIT':>10}  {'SOURCE':<11}  CALLER")
     whys = {}
@@ -260,7 +261,7 @@ def table(known, lines):
         print(f"{record['load']:<22} {record['contended']:>10} {a_second(record):>9} "
               f"{shown(record['total_ns']):>11} "
               f"{shown(record['max_ns']):>10} {shown(record['avg_ns']):>10}  "
-              f"{record['source']:<11}  {record['caller']}")
+              f"{record['source']:<11}  {record['caller'] or '-'}")
     print()
     for (source, why), loads in whys.items():
         print(f"{source}: {why} ({', '.join(loads)})")
