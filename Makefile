@@ -13,7 +13,7 @@ LANE ?= stock
 
 .DEFAULT_GOAL := all
 .PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
-	report pick \
+	bench report pick \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -39,6 +39,11 @@ test: ## all tests, in virtual machines [INLINE=1]
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'
+
+# A KDIR that was given asks for the running kernel.
+bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]
+	@scripts/bench-real.sh $(foreach v,SECONDS QUICK EMULATED LLVM,$(if $($(v)),$(v)='$($(v))')) \
+		$(if $(filter-out file undefined,$(origin KDIR)),KDIR='$(KDIR)')
 
 # Values reach the script whole, whatever quotes they hold.
 vm: export CK_VM_CMD := $(value CMD)

@@ -33,11 +33,12 @@ TOPICS=(
 	control:300
 	parts:420
 	supervisor:300
+	perf:300
 	twins:420
 	log:60
 )
 # These take about half of the time. Each half ends with a look at its log.
-SECOND_HALF=" sync waits parts supervisor "
+SECOND_HALF=" sync waits parts supervisor perf "
 if [ "${1:-}" = --half ]; then
 	half=()
 	for topic in "${TOPICS[@]}"; do
