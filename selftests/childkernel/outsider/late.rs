@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the module's exit leaves to deferred reclaim: it has to run before its text goes.
+
+use super::report;
+use childkernel::{
+    new_rcu_list,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        rcu_list::Node,
+        RcuList,
+    },
+};
+use kernel::{prelude::*, sync::Arc};
+
+/// Says that it is there no more, when the last that counts on it is gone.
+pub(crate) struct Farewell {
+    drops: Atomic<u32>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        report(
+            "deferred_at_exit",
+            match self.drops.load(Relaxed) {
+                LATE => Ok(()),
+                _ => Err(EINVAL),
+            },
+        );
+    }
+}
+
+/// How many elements the module's exit gives to deferred reclaim.
+pub(crate) const LATE: u32 = 200;
+
+pub(crate) struct Late(Arc<Farewell>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        self.0.drops.fetch_add(1, Relaxed);
+    }
+}
+
+pub(crate) fn late_list() -> Result<Arc<RcuList<Late>>> {
+    let farewell = Arc::new(
+        Farewell {
+            drops: Atomic::new(0),
+        },
+        GFP_KERNEL,
+    )?;
+    let list: Arc<RcuList<Late>> = Arc::pin_init(new_rcu_list!("outsider_late"), GFP_KERNEL)?;
+    for _ in 0..LATE {
+        let node = Node::new(Late(farewell.clone()), GFP_KERNEL)?;
+        list.lock().push_back(node);
+    }
+    Ok(list)
+}
