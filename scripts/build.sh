@@ -13,6 +13,9 @@
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
 #                   may link against that variant, which was built before
+#   build.sh --lane LANE
+#                   the kernel of a lane of kind "own", with this tree in it, into
+#                   build/LANE/kernel
 #   build.sh ... -- VAR=VALUE...            more for make
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -33,6 +36,11 @@ while [ $# -gt 0 ]; do
 done
 
 lab_up "$lane"
+# There it is part of the kernel.
+if [ "$LANE_KIND" = own ]; then
+	own_build
+	exit
+fi
 library=$CK_TOP/build/$LANE/$variant
 args=(ARCH=x86)
 [ "${variant%-inline}" = "$variant" ] || args+=(INLINE=1)

@@ -8,6 +8,15 @@
 . "$CK_SCRIPTS/lab-rootfs.sh"
 # shellcheck source=scripts/lab-kernel.sh
 . "$CK_SCRIPTS/lab-kernel.sh"
+# shellcheck source=scripts/lab-own.sh
+. "$CK_SCRIPTS/lab-own.sh"
+
+lane_ready() {
+	case $LANE_KIND in
+	own) own_ready ;;
+	*) lab_ready ;;
+	esac
+}
 
 lab_ready() {
 	[ -z "${LAB_REFRESH:-}" ] && rootfs_ready && virtme_ready && kernel_ready &&
@@ -18,10 +27,10 @@ lab_ready() {
 lab_up() {
 	lane_load "$1"
 	lock shared
-	if ! lab_ready; then
+	if ! lane_ready; then
 		lock exclusive
 		# Whoever held the lock before may have done it already.
-		if ! lab_ready; then
+		if ! lane_ready; then
 			declare -F "lane_make_$LANE_KIND" >/dev/null ||
 				die "lane $LANE is of kind '$LANE_KIND', which this tree cannot make: see scripts/lanes"
 			"lane_make_$LANE_KIND"

@@ -68,6 +68,7 @@ up)
 	;;
 kdir)
 	lab_up "${1:-stock}"
+	[ "$LANE_ARG" != um ] || die "the kernel of lane $LANE loads no Rust modules: they are built into it"
 	echo "$KDIR"
 	;;
 shell) shell "$@" ;;

@@ -183,9 +183,13 @@ trap 'exit 143' TERM HUP
 # Runs a command inside the lab's root file system, in mount and process
 # namespaces of its own: nothing is ever mounted where others see it, and when
 # the first process in there dies, for whatever reason, all of it is gone.
+# In the background it is "${IN_LAB[@]}" ... &: a function would get a shell of
+# its own there, whose end is not the script's.
+IN_LAB=(setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child
+	--propagation private "$CK_SCRIPTS/in-lab.sh")
+
 in_lab() {
-	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
-		--propagation private "$CK_SCRIPTS/in-lab.sh" "$@"
+	"${IN_LAB[@]}" "$@"
 }
 
 # --- lanes -------------------------------------------------------------------

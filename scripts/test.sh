@@ -13,6 +13,7 @@ set -euo pipefail
 
 need_root "$@"
 lane_load "${1:-stock}"
+[ "$LANE_KIND" = debian ] || die "lane $LANE has no tests yet; make test LANE=stock"
 inline=
 case ${2:-} in
 inline) inline=-inline ;;
