@@ -13,7 +13,7 @@ LANE ?= stock
 
 .DEFAULT_GOAL := all
 .PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
-	bench report pick \
+	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -50,6 +50,12 @@ vm: export CK_VM_CMD := $(value CMD)
 vm: ## a guest with the module loaded [MOD=dir] [CMD=...] [CPUS=] [MEM=] [TIMEOUT=]
 	@scripts/open.sh LANE='$(LANE)' $(foreach v,MOD CPUS MEM TIMEOUT,$(if $($(v)),$(v)='$($(v))')) \
 		$${CK_VM_CMD:+"CMD=$$CK_VM_CMD"}
+
+bench-exact: ## instructions of each operation, Rust and C, on the stock kernel [WRITE=1]
+	@scripts/bench-exact.sh $(if $(filter 1 y,$(WRITE)),--write)
+
+bench-native: ## measure at this machine's own speed, in User Mode Linux [QUICK=1] [CPUS=]
+	@scripts/bench-native.sh $(foreach v,QUICK CPUS TIMEOUT,$(if $($(v)),$(v)='$($(v))'))
 
 report: ## build/bench/report.html of what was measured so far
 	@scripts/report.sh
