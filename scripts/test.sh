@@ -20,7 +20,7 @@ tests=$CK_TOP/selftests/childkernel
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"
 lane_release
-for variant in module test; do
+for variant in module test bench; do
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" "$variant"
 done
 
@@ -61,6 +61,7 @@ guest() {
 	setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-$2}" \
 		--results "$1" -- \
 		env CK_MODULE_DIR="$build/test" CK_PLAIN_DIR="$build/module" \
+		CK_BENCH_DIR="$build/bench" \
 		CK_EXTERN_DIR="$build/extern/test" CK_STALE_DIR="$build/extern/module" \
 		"$tests/run.sh" "${@:3}" || true
 	# Whatever it said last, a line begins here.

@@ -34,6 +34,7 @@ TOPICS=(
 	parts:420
 	supervisor:300
 	twins:420
+	bench:420
 	log:60
 )
 # These take about half of the time. Each half ends with a look at its log.

@@ -104,7 +104,8 @@ pub(super) fn figures(run: &Run<'_, '_>) -> usize {
         return 0;
     }
     let grid = Grid::of(run);
-    let points = |primitive| numbers_of_cpus().count() * grid.holds.len() * grid.reads(primitive).len();
+    let points =
+        |primitive| numbers_of_cpus().count() * grid.holds.len() * grid.reads(primitive).len();
     PRIMITIVES.iter().map(points).sum::<usize>() * grid.repeats * 2
 }
 

@@ -19,7 +19,7 @@ use crate::{
         new_mutex, Completion, Mutex,
     },
 };
-use kernel::{fmt, prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 
 const HOLDS: [u64; 11] = [
     0, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000,
@@ -48,7 +48,11 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
         return;
     }
     let floor = [
-        ("context_switch", 1, hand_over as fn(&Court, &mut Context<'_>) -> Result),
+        (
+            "context_switch",
+            1,
+            hand_over as fn(&Court, &mut Context<'_>) -> Result,
+        ),
         ("ping_pong", 2, ping_pong),
     ];
     for (name, cpus, play) in floor {
@@ -103,8 +107,8 @@ fn point(
     };
     // As if both had taken as long as the spinlock did.
     let ns = spinning.ns.max(1);
-    let ops = u128::from(sleeping.ops()) * u128::from(ns);
-    let ops = ops.checked_div(u128::from(sleeping.ns)).unwrap_or(0) as u64;
+    let ops = sleeping.ops().saturating_mul(ns);
+    let ops = ops.checked_div(sleeping.ns).unwrap_or(0);
     record::write(&Record::Point {
         curve: "crossover",
         fields: fmt!(

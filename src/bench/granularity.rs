@@ -8,7 +8,7 @@ use super::{
     record::{self, Record},
     table, Run,
 };
-use kernel::{fmt, prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 
 /// How many operations in 100 change nothing.
 const READ: u32 = 80;

@@ -9,7 +9,7 @@ use super::{
     record::{self, Record},
     shared, Run,
 };
-use kernel::{fmt, prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 
 type Make = fn() -> Result<Arc<dyn Racer>>;
 

@@ -228,16 +228,27 @@ impl Track {
         Ok(tallies.push_within_capacity(done).map_err(|_| ENOSPC)?)
     }
 
-    fn race(&self, ctx: &mut Context<'_>, mut tally: Tally) -> Result<Tally> {
-        let index = ctx.index() as u64;
-        let mut batch = Batch {
+    /// What a thread begins with: not where another does.
+    fn batch(&self, index: u64) -> Batch {
+        Batch {
+            stop: core::ptr::null(),
             n: BATCH,
             read: self.rules.read,
-            turn: (index * 37 % 100) as u32,
+            turn: (index.wrapping_mul(37) % 100) as u32,
             hold: self.rules.hold,
-            random: index + 1,
-            ..Batch::default()
-        };
+            random: index.wrapping_add(1),
+            reads: 0,
+            writes: 0,
+            asked: 0,
+            got: 0,
+            released: 0,
+            first_reads: false,
+            failed: false,
+        }
+    }
+
+    fn race(&self, ctx: &mut Context<'_>, mut tally: Tally) -> Result<Tally> {
+        let mut batch = self.batch(ctx.index() as u64);
         while self.go.load(Relaxed) == 0 && !ctx.should_stop() {
             crate::ffi::cond_resched();
         }

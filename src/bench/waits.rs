@@ -33,8 +33,7 @@ fn end_of(bucket: usize) -> u64 {
         return bucket;
     }
     let (octave, part) = (bucket / PARTS - 1, bucket % PARTS);
-    let end = u128::from(PARTS + part + 1) << octave;
-    u64::try_from(end - 1).unwrap_or(u64::MAX)
+    (PARTS + part + 1).saturating_mul(1 << octave) - 1
 }
 
 impl Waits {
