@@ -29,7 +29,7 @@ tests=$CK_TOP/selftests/childkernel
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"
 lane_release
-for variant in "$plain" "$under_test"; do
+for variant in "$plain" "$under_test" "bench$inline"; do
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" "$variant"
 done
 
@@ -71,6 +71,7 @@ guest() {
 	setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-$2}" \
 		--results "$1" -- \
 		env CK_MODULE_DIR="$build/$under_test" CK_PLAIN_DIR="$build/$plain" \
+		CK_BENCH_DIR="$build/bench$inline" \
 		CK_EXTERN_DIR="$build/extern/$under_test" CK_STALE_DIR="$build/extern/$plain" \
 		"$tests/run.sh" "${@:3}" || true
 	# Whatever it said last, a line begins here.

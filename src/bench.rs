@@ -16,17 +16,25 @@
 
 use crate::child::{Builder, Context, Handle};
 use clock::Clock;
-use kernel::{prelude::*, ThisModule};
+use kernel::{fmt, prelude::*, ThisModule};
 use pair::{Pair, Rounds};
 use record::Record;
 
 mod clock;
+mod contended;
+mod crossover;
 #[allow(unsafe_code)]
 mod ffi;
 mod floor;
+mod granularity;
+mod guarded;
 mod locks;
 mod pair;
+mod race;
 mod record;
+mod shared;
+mod table;
+mod waits;
 
 /// So long a machine that has just booted, or loaded the module, is left alone, in ms.
 const SETTLE_MS: u32 = 3_000;
@@ -99,6 +107,11 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Whether this suite has curves: time means something, and there may be several CPUs.
+    fn has_curves(&self) -> bool {
+        self.suite != Suite::Exact
+    }
+
     /// Says what could not be measured.
     fn skip(&self, name: &str, why: Error) {
         record::write(&Record::Skip { name, why });
@@ -107,6 +120,8 @@ impl Run<'_, '_> {
 
 /// A part of a suite.
 struct Stage {
+    /// What the parameter `bench_only` calls it.
+    name: &'static str,
     /// How many records it writes.
     figures: fn(&Run<'_, '_>) -> usize,
     /// Writes them. It looks at [`Context::should_stop`] between two of them.
@@ -116,14 +131,66 @@ struct Stage {
 /// All of them, in their order.
 static STAGES: &[Stage] = &[
     Stage {
+        name: "floor",
         figures: |_| floor::FIGURES,
         measure: floor::measure,
     },
     Stage {
+        name: "pairs",
         figures: |_| pairs().count(),
         measure: measure_pairs,
     },
+    Stage {
+        name: "contended",
+        figures: contended::figures,
+        measure: contended::measure,
+    },
+    Stage {
+        name: "crossover",
+        figures: crossover::figures,
+        measure: crossover::measure,
+    },
+    Stage {
+        name: "guarded",
+        figures: guarded::figures,
+        measure: guarded::measure,
+    },
+    Stage {
+        name: "granularity",
+        figures: granularity::figures,
+        measure: granularity::measure,
+    },
 ];
+
+/// The names of all stages, for the log.
+struct StageNames;
+
+impl fmt::Display for StageNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, stage) in STAGES.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            f.write_fmt(fmt!("{comma}{}", stage.name))?;
+        }
+        Ok(())
+    }
+}
+
+/// The stages that a comma list names: all of them if it is empty.
+fn stages(only: &'static str) -> impl Iterator<Item = &'static Stage> {
+    STAGES
+        .iter()
+        .filter(move |stage| only.is_empty() || only.split(',').any(|word| word == stage.name))
+}
+
+/// Refuses a list that names what is no stage.
+fn check_stages(only: &str) -> Result {
+    let known = |word: &str| STAGES.iter().any(|stage| stage.name == word);
+    if !only.is_empty() && !only.split(',').all(known) {
+        pr_err!("bench_only={only}: valid are lists of {StageNames}\n");
+        return Err(EINVAL);
+    }
+    Ok(())
+}
 
 /// All pairs.
 fn pairs() -> impl Iterator<Item = &'static Pair> {
@@ -162,6 +229,7 @@ impl Bench {
     /// `EINVAL`, after one line in the log that names what is valid; those of
     /// [`Builder::spawn`](crate::child::Builder::spawn).
     pub(crate) fn start(module: &'static ThisModule) -> Result<Self> {
+        check_stages(ffi::param_only())?;
         let child = match Suite::from_word(ffi::param())? {
             Some(suite) => {
                 let child = Builder::new(module, c"bench");
@@ -184,6 +252,7 @@ fn online() -> usize {
 fn run(suite: Suite, module: &'static ThisModule, ctx: &mut Context<'_>) -> Result {
     ctx.sleep(SETTLE_MS);
     let subject = ffi::Subject::new()?;
+    let only = ffi::param_only();
     let mut run = Run {
         suite,
         quick: ffi::param_quick(),
@@ -195,9 +264,9 @@ fn run(suite: Suite, module: &'static ThisModule, ctx: &mut Context<'_>) -> Resu
         suite: suite.name(),
         unit: suite.clock().unit(),
         cpus: online(),
-        figures: STAGES.iter().map(|stage| (stage.figures)(&run)).sum(),
+        figures: stages(only).map(|stage| (stage.figures)(&run)).sum(),
     });
-    for stage in STAGES {
+    for stage in stages(only) {
         (stage.measure)(&mut run);
         if run.ctx.should_stop() {
             return Ok(());

@@ -9,6 +9,7 @@
 #                  the installed ones
 #   CK_PLAIN_DIR   the same, built without TWINS
 #   CK_EXTERN_DIR  outsider/outsider.ko, built against CK_MODULE_DIR
+#   CK_BENCH_DIR   the same, built with BENCH=1
 #   CK_STALE_DIR   the same, built against CK_PLAIN_DIR
 
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin

@@ -35,6 +35,7 @@ TOPICS=(
 	supervisor:300
 	perf:300
 	twins:420
+	bench:420
 	log:60
 )
 # These take about half of the time. Each half ends with a look at its log.

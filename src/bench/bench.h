@@ -23,6 +23,7 @@ u64 childkernel_bench_cycles(void);
 u64 childkernel_bench_time(void);
 const char *childkernel_param_bench(void);
 bool childkernel_param_bench_quick(void);
+const char *childkernel_param_bench_only(void);
 
 #define CHILDKERNEL_BENCH_TWIN(name) \
 	u64 childkernel_bench_##name(struct childkernel_bench *b, u64 n)
@@ -89,5 +90,67 @@ CHILDKERNEL_BENCH_TWIN(seqcount_mutex_write);
 CHILDKERNEL_BENCH_TWIN(rcu_read);
 CHILDKERNEL_BENCH_TWIN(rcu_pointer);
 CHILDKERNEL_BENCH_TWIN(rcu_list_lookup);
+
+/*
+ * What a thread does at a time where several use the same at once, and what it
+ * has seen. The first operation is timed, so with @n of them one in @n is.
+ */
+struct childkernel_bench_batch {
+	/* Not 0 any more: it is over. */
+	const u32 *stop;
+	/* How many operations there are in a batch. */
+	u32 n;
+	/* How many in 100 of them read, and whose turn it is: see bench_reads(). */
+	u32 read;
+	u32 turn;
+	/* How long it stays inside: loops of childkernel_bench_spin(). */
+	u64 hold;
+	/* Chooses keys; never 0. */
+	u64 random;
+	/* Counted on. */
+	u64 reads;
+	u64 writes;
+	/* Of the first operation, in ns since boot. */
+	u64 asked;
+	u64 got;
+	u64 released;
+	bool first_reads;
+	/* An operation was refused. */
+	bool failed;
+};
+
+/* Keeps the CPU for so many loops. */
+void childkernel_bench_spin(u64 loops);
+/* How often the current thread has given its CPU away or had to. */
+u64 childkernel_bench_switches(void);
+
+/* All of them may be used by any number of threads at once. */
+#define CHILDKERNEL_BENCH_CONTENDED(name)					\
+	void childkernel_bench_contended_##name(struct childkernel_bench *b,	\
+						struct childkernel_bench_batch *batch)
+
+/* contended.c */
+CHILDKERNEL_BENCH_CONTENDED(spinlock);
+CHILDKERNEL_BENCH_CONTENDED(spinlock_irq);
+CHILDKERNEL_BENCH_CONTENDED(raw_spinlock);
+CHILDKERNEL_BENCH_CONTENDED(resilient);
+CHILDKERNEL_BENCH_CONTENDED(rwlock);
+CHILDKERNEL_BENCH_CONTENDED(rwlock_irq);
+CHILDKERNEL_BENCH_CONTENDED(mutex);
+CHILDKERNEL_BENCH_CONTENDED(semaphore);
+CHILDKERNEL_BENCH_CONTENDED(rwsem);
+CHILDKERNEL_BENCH_CONTENDED(percpu_rwsem);
+CHILDKERNEL_BENCH_CONTENDED(seqlock);
+CHILDKERNEL_BENCH_CONTENDED(bitlock);
+CHILDKERNEL_BENCH_CONTENDED(atomic_cas);
+CHILDKERNEL_BENCH_CONTENDED(percpu);
+
+/* table.c: a hash table with so many locks, from 1 to its number of buckets. */
+struct childkernel_bench_table;
+
+struct childkernel_bench_table *childkernel_bench_table_alloc(u32 locks);
+void childkernel_bench_table_free(struct childkernel_bench_table *table);
+void childkernel_bench_table(struct childkernel_bench_table *table,
+			     struct childkernel_bench_batch *batch);
 
 #endif

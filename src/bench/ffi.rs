@@ -4,7 +4,7 @@
 //!
 //! C header: `src/bench/bench.h`
 
-use crate::ffi as raw;
+use crate::{ffi as raw, sync::atomic::Atomic};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
@@ -121,6 +121,110 @@ twins! {
     RCU_LIST_LOOKUP = childkernel_bench_rcu_list_lookup;
 }
 
+/// What a thread does at a time where several use the same at once, and what it has seen.
+pub(super) type Batch = raw::childkernel_bench_batch;
+
+/// A C twin that any number of threads may run at once.
+///
+/// # Invariants
+///
+/// It may be called with any subject and any batch, in process context.
+pub(super) struct Contended(
+    unsafe extern "C" fn(*mut raw::childkernel_bench, *mut raw::childkernel_bench_batch),
+);
+
+impl Contended {
+    /// Does a batch, or what of it there is time for until `stop` is not 0.
+    pub(super) fn run(&self, subject: &Subject, stop: &Atomic<u32>, batch: &mut Batch) {
+        batch.stop = stop.as_ptr();
+        // SAFETY: By the type invariants of both; `stop` lives as long as the call.
+        unsafe { (self.0)(subject.ptr.as_ptr(), batch) };
+    }
+}
+
+macro_rules! contended {
+    ($($twin:ident = $function:ident;)*) => {
+        /// What several threads do at once.
+        pub(super) mod contended {
+            use super::{raw, Contended};
+            $(
+                // INVARIANT: That is what `bench.h` says of all of them.
+                pub(in crate::bench) const $twin: Contended = Contended(raw::$function);
+            )*
+        }
+    };
+}
+
+contended! {
+    SPINLOCK = childkernel_bench_contended_spinlock;
+    SPINLOCK_IRQ = childkernel_bench_contended_spinlock_irq;
+    RAW_SPINLOCK = childkernel_bench_contended_raw_spinlock;
+    RESILIENT = childkernel_bench_contended_resilient;
+    RWLOCK = childkernel_bench_contended_rwlock;
+    RWLOCK_IRQ = childkernel_bench_contended_rwlock_irq;
+    MUTEX = childkernel_bench_contended_mutex;
+    SEMAPHORE = childkernel_bench_contended_semaphore;
+    RWSEM = childkernel_bench_contended_rwsem;
+    PERCPU_RWSEM = childkernel_bench_contended_percpu_rwsem;
+    SEQLOCK = childkernel_bench_contended_seqlock;
+    BITLOCK = childkernel_bench_contended_bitlock;
+    ATOMIC_CAS = childkernel_bench_contended_atomic_cas;
+    PERCPU = childkernel_bench_contended_percpu;
+}
+
+/// A hash table in C.
+///
+/// # Invariants
+///
+/// `ptr` is what `childkernel_bench_table_alloc()` has returned.
+pub(super) struct Table {
+    ptr: NonNull<raw::childkernel_bench_table>,
+}
+
+// SAFETY: It belongs to no thread.
+unsafe impl Send for Table {}
+// SAFETY: Its locks are there for any number of threads.
+unsafe impl Sync for Table {}
+
+impl Table {
+    /// Makes one with so many locks.
+    pub(super) fn new(locks: u32) -> Result<Self> {
+        // SAFETY: No preconditions; it sleeps, as its callers may.
+        let ptr = NonNull::new(unsafe { raw::childkernel_bench_table_alloc(locks) });
+        // INVARIANT: Just allocated.
+        Ok(Self {
+            ptr: ptr.ok_or(ENOMEM)?,
+        })
+    }
+
+    /// Does a batch, or what of it there is time for until `stop` is not 0.
+    pub(super) fn run(&self, stop: &Atomic<u32>, batch: &mut Batch) {
+        batch.stop = stop.as_ptr();
+        // SAFETY: By the type invariant; `stop` lives as long as the call.
+        unsafe { raw::childkernel_bench_table(self.ptr.as_ptr(), batch) };
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; nobody uses it any more.
+        unsafe { raw::childkernel_bench_table_free(self.ptr.as_ptr()) };
+    }
+}
+
+/// Keeps the CPU for so many loops.
+#[inline]
+pub(super) fn spin(loops: u64) {
+    // SAFETY: No preconditions.
+    unsafe { raw::childkernel_bench_spin(loops) };
+}
+
+/// How often the current thread has given its CPU away or had to.
+pub(super) fn switches() -> u64 {
+    // SAFETY: No preconditions.
+    unsafe { raw::childkernel_bench_switches() }
+}
+
 /// The processor's cycle counter; instructions, under emulation that counts them.
 #[inline]
 pub(super) fn cycles() -> u64 {
@@ -142,6 +246,13 @@ pub(super) fn param() -> &'static str {
     let word = unsafe { CStr::from_char_ptr(raw::childkernel_param_bench()) };
     // What is not UTF-8 is none of the valid words either.
     word.to_str().unwrap_or("?")
+}
+
+/// The value of the parameter `bench_only`.
+pub(super) fn param_only() -> &'static str {
+    // SAFETY: As in `param`.
+    let words = unsafe { CStr::from_char_ptr(raw::childkernel_param_bench_only()) };
+    words.to_str().unwrap_or("?")
 }
 
 /// Whether a first look is enough.

@@ -43,7 +43,8 @@ pub(super) enum Record<'a> {
     End { suite: &'a str },
 }
 
-struct List<'a>(&'a [u64]);
+/// Numbers, with commas between them.
+pub(super) struct List<'a>(pub(super) &'a [u64]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

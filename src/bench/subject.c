@@ -18,6 +18,15 @@ static bool bench_quick;
 module_param(bench_quick, bool, 0444);
 MODULE_PARM_DESC(bench_quick, "fewer and shorter figures, for a first look (default: no)");
 
+static char *bench_only = "";
+module_param(bench_only, charp, 0444);
+MODULE_PARM_DESC(bench_only, "stages of the suite to run, a comma list (default: all)");
+
+const char *childkernel_param_bench_only(void)
+{
+	return bench_only;
+}
+
 bool childkernel_param_bench_quick(void)
 {
 	return bench_quick;

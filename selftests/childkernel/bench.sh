@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Benchmarks: what they say is what was announced, and they end when the module
+# goes. How fast anything is, is not judged here.
+#
+#   CK_BENCH_DIR  the modules, built with BENCH=1
+# shellcheck disable=SC2317,SC2329 # the tests are called by name
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+[ -z "${CK_BENCH_DIR:-}" ] || CHILDKERNEL=$CK_BENCH_DIR/childkernel.ko
+
+# refused LINE...: what the log must say, |, and the parameters. EINVAL.
+refused() {
+	local line words
+	for line; do
+		read -ra words <<<"${line#*|}"
+		mark
+		if insert "$CHILDKERNEL" "${words[@]}"; then
+			fail "accepted: ${words[*]}"
+			unload childkernel
+			continue
+		fi
+		[[ $ERROR == *"Invalid parameters"* ]] ||
+			fail "${words[*]}: not refused with EINVAL: $ERROR"
+		check_logged "^childkernel: ${line%%|*}" 1
+		! is_loaded childkernel || fail "${words[*]}: it is loaded all the same"
+	done
+}
+
+# wait_logged REGEX SECONDS
+wait_logged() {
+	local end=$((SECONDS + $2))
+	while read_log && [ -z "$(logged "$1")" ]; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			fail "not in the log after $2 s: $1"
+			return 1
+		fi
+		sleep 0.3
+	done
+}
+
+# records STAGE... -- EXPRESSION...: runs these stages for a first look, and
+# judges what they say.
+records() {
+	local stages=() list out
+	while [ "$1" != -- ]; do
+		stages+=("$1")
+		shift
+	done
+	shift
+	printf -v list '%s,' "${stages[@]}"
+	load bench=native bench_quick=1 bench_only="${list%,}"
+	wait_logged '"bench":"end"' 240 || return
+	logged '^childkernel: bench ' | sed 's/^childkernel: bench //' >"$TMP/records"
+	out=$(python3 -I -S "$HERE/bench.py" "$TMP/records" "$@" 2>&1) || fail "$out"
+	diag "$(wc -l <"$TMP/records") records"
+}
+
+# Told to go in the middle of a figure.
+ends_early() {
+	load bench=native bench_only="$1"
+	wait_logged '"bench":"(point|pair)"' 60
+	unload childkernel
+	read_log
+	[ -z "$(logged '"bench":"end"')" ] || fail "it was over before"
+}
+
+if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^bench:'; then
+	ktap_print_header
+	skip_all "the module is built without BENCH"
+fi
+begin 7
+try "a suite or a stage that is none is refused" refused \
+	'bench=fast: valid are exact, native, real$|bench=fast' \
+	'bench=exact,native: valid are exact, native, real$|bench=exact,native' \
+	'bench_only=locks: valid are lists of floor, pairs, |bench=native bench_only=locks' \
+	'bench_only=pairs,: valid are lists of floor, pairs, |bench=native bench_only=pairs,'
+try "pairs have 30 rounds" records floor pairs -- \
+	'all(len(r["rust"]) >= 30 and len(r["c"]) >= 30 for r in pairs)' 'len(pairs) > 50' \
+	'all(n > 0 for r in pairs for n in r["rust"] + r["c"])'
+try "what is contended has both sides" records contended -- \
+	'len({p["primitive"] for p in points}) == 14' \
+	'all(counts(p, "rust") == counts(p, "c") > 0 for p in points)' \
+	'all(len(p["each"]) == p["cpus"] and sum(p["each"]) > 0 and p["ns"] > 0 for p in points)' \
+	'all(p["wait"] == sorted(p["wait"]) and p["wait"][3] <= p["starve"] for p in points)' \
+	'all(p["reads"] + p["writes"] == sum(p["each"]) for p in points if p["read"] is not None)' \
+	'all(p["writes"] == 0 for p in points if p["read"] == 100)' \
+	'all(abs(100 * p["reads"] / sum(p["each"]) - p["read"]) < 5 for p in points
+		if p["read"] is not None and sum(p["each"]) > 2000)' \
+	'all((p["irqsoff"] is not None) == p["primitive"].endswith("_irq") for p in points)'
+try "holding for longer does less" records crossover guarded granularity -- \
+	'{r["name"] for r in records if r["bench"] == "floor"} <= {"context_switch", "ping_pong"}' \
+	'{p["curve"] for p in points} == {"crossover", "guarded", "granularity"}' \
+	'min(p["spinlock"] for p in points if p["curve"] == "crossover" and p["hold"] == 0) >
+		max(p["spinlock"] for p in points if p["curve"] == "crossover" and p["hold"] == 100000)' \
+	'all(p["ops"] > 0 for p in points if "ops" in p)' \
+	'len({p["primitive"] for p in points if p["curve"] == "guarded"}) == 8'
+for stage in pairs contended guarded; do
+	try "the module goes in the middle of $stage" ends_early "$stage"
+done
+finish

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the twins of contended.c and table.c share: how a batch goes. The Rust
+ * side of it is race.rs.
+ */
+#ifndef CHILDKERNEL_BENCH_BATCH_H
+#define CHILDKERNEL_BENCH_BATCH_H
+
+#include "subject.h"
+
+static __always_inline bool bench_over(const struct childkernel_bench_batch *batch)
+{
+	return READ_ONCE(*batch->stop);
+}
+
+/* Whether the next operation reads: spread as evenly as it goes. */
+static __always_inline bool bench_reads(struct childkernel_bench_batch *batch)
+{
+	batch->turn += batch->read;
+	if (batch->turn < 100)
+		return false;
+	batch->turn -= 100;
+	return true;
+}
+
+/* Before an operation: whether it reads. */
+static __always_inline bool bench_begins(struct childkernel_bench_batch *batch, bool first)
+{
+	bool reads = bench_reads(batch);
+
+	if (reads)
+		batch->reads++;
+	else
+		batch->writes++;
+	if (first) {
+		batch->first_reads = reads;
+		batch->asked = ktime_get_ns();
+	}
+	return reads;
+}
+
+/* While it has what it came for. */
+static __always_inline void bench_inside(struct childkernel_bench_batch *batch, bool first)
+{
+	if (first)
+		batch->got = ktime_get_ns();
+	if (batch->hold)
+		childkernel_bench_spin(batch->hold);
+}
+
+/* After it. */
+static __always_inline void bench_ends(struct childkernel_bench_batch *batch, bool first)
+{
+	if (first)
+		batch->released = ktime_get_ns();
+}
+
+#endif

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Each primitive contended, in Rust and in C: how much is done, who has to wait for how long, and
+//! whether all get their share.
+#![deny(unsafe_code)]
+
+use super::{
+    ffi::{contended as c, Contended, Subject},
+    race::{self, InC, Outcome, Racer, Rules, Spin},
+    record::{self, List, Record},
+    shared, Run,
+};
+use kernel::{fmt, prelude::*, sync::Arc};
+
+/// A primitive.
+struct Primitive {
+    name: &'static str,
+    /// Whether there are those that only read, and share it.
+    readers: bool,
+    /// Whether interrupts are off from asking for it to having released it.
+    irqs_off: bool,
+    rust: fn() -> Result<Arc<dyn Racer>>,
+    c: &'static Contended,
+}
+
+macro_rules! primitives {
+    ($($name:literal, $readers:literal, $irqs_off:literal, $rust:expr, $c:expr;)*) => {
+        &[$(Primitive {
+            name: $name,
+            readers: $readers,
+            irqs_off: $irqs_off,
+            rust: $rust,
+            c: &$c,
+        }),*]
+    };
+}
+
+static PRIMITIVES: &[Primitive] = primitives! {
+    "spinlock", false, false, shared::spinlock::<1>, c::SPINLOCK;
+    "spinlock_irq", false, true, shared::spinlock_irq::<1>, c::SPINLOCK_IRQ;
+    "raw_spinlock", false, false, shared::raw_spinlock::<1>, c::RAW_SPINLOCK;
+    "resilient", false, false, shared::resilient::<1>, c::RESILIENT;
+    "mutex", false, false, shared::mutex::<1>, c::MUTEX;
+    "semaphore", false, false, shared::semaphore::<1>, c::SEMAPHORE;
+    "bitlock", false, false, shared::bitlock::<1>, c::BITLOCK;
+    "atomic_cas", false, false, shared::atomic_cas, c::ATOMIC_CAS;
+    "percpu", false, false, shared::percpu, c::PERCPU;
+    "rwlock", true, false, shared::rwlock::<1>, c::RWLOCK;
+    "rwlock_irq", true, true, shared::rwlock_irq::<1>, c::RWLOCK_IRQ;
+    "rwsem", true, false, shared::rwsem::<1>, c::RWSEM;
+    "percpu_rwsem", true, false, shared::percpu_rwsem::<1>, c::PERCPU_RWSEM;
+    "seqlock", true, false, shared::seqlock::<1>, c::SEQLOCK;
+};
+
+/// Which points there are.
+struct Grid {
+    holds: &'static [u64],
+    reads: &'static [u32],
+    repeats: usize,
+    ms: u32,
+}
+
+static FULL: Grid = Grid {
+    holds: &[0, 100, 1_000, 10_000],
+    reads: &[50, 90, 95, 99, 100],
+    repeats: 3,
+    ms: 50,
+};
+static QUICK: Grid = Grid {
+    holds: &[0, 1_000],
+    reads: &[50, 95, 100],
+    repeats: 1,
+    ms: 12,
+};
+
+impl Grid {
+    fn of(run: &Run<'_, '_>) -> &'static Self {
+        if run.quick {
+            &QUICK
+        } else {
+            &FULL
+        }
+    }
+
+    /// Read shares of a primitive: none of one that has no readers.
+    fn reads(&self, primitive: &Primitive) -> &'static [u32] {
+        if primitive.readers {
+            self.reads
+        } else {
+            &[0]
+        }
+    }
+}
+
+/// 1, 2, 3 and 4 CPUs, then powers of two, and all of them.
+fn numbers_of_cpus() -> impl Iterator<Item = usize> {
+    let all = race::all_cpus();
+    (1..=all).filter(move |n| *n <= 4 || n.is_power_of_two() || *n == all)
+}
+
+/// How many records [`measure`] writes.
+pub(super) fn figures(run: &Run<'_, '_>) -> usize {
+    if !run.has_curves() {
+        return 0;
+    }
+    let grid = Grid::of(run);
+    let points =
+        |primitive| numbers_of_cpus().count() * grid.holds.len() * grid.reads(primitive).len();
+    PRIMITIVES.iter().map(points).sum::<usize>() * grid.repeats * 2
+}
+
+/// The two sides of a primitive.
+type Sides = [(&'static str, Arc<dyn Racer>); 2];
+
+fn sides(primitive: &Primitive, subject: &Arc<Subject>) -> Result<Sides> {
+    let c = InC {
+        subject: subject.clone(),
+        twin: primitive.c,
+    };
+    let c: Arc<dyn Racer> = Arc::new(c, GFP_KERNEL)?;
+    Ok([("rust", (primitive.rust)()?), ("c", c)])
+}
+
+/// Measures all points.
+pub(super) fn measure(run: &mut Run<'_, '_>) {
+    if !run.has_curves() {
+        return;
+    }
+    let grid = Grid::of(run);
+    let spin = Spin::measure();
+    let subject = Subject::new().and_then(|subject| Ok(Arc::new(subject, GFP_KERNEL)?));
+    for primitive in PRIMITIVES {
+        let sides = subject
+            .as_ref()
+            .map_err(|why| *why)
+            .and_then(|subject| sides(primitive, subject));
+        for &read in grid.reads(primitive) {
+            for &hold in grid.holds {
+                for cpus in numbers_of_cpus() {
+                    let rules = Rules {
+                        cpus,
+                        read,
+                        hold: spin.loops(hold),
+                        ms: grid.ms,
+                    };
+                    for repeat in 0..grid.repeats * 2 {
+                        // Rust, C, C, Rust, ...
+                        let side = usize::from(repeat % 4 == 1 || repeat % 4 == 2);
+                        if run.ctx.should_stop() {
+                            return;
+                        }
+                        let went = match &sides {
+                            Ok(sides) => point(run, primitive, sides.get(side), rules, hold),
+                            Err(why) => Err(*why),
+                        };
+                        if let Err(why) = went {
+                            run.skip(primitive.name, why);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn point(
+    run: &mut Run<'_, '_>,
+    primitive: &Primitive,
+    side: Option<&(&'static str, Arc<dyn Racer>)>,
+    rules: Rules,
+    hold: u64,
+) -> Result {
+    let (side, racer) = side.ok_or(EINVAL)?;
+    let outcome = race::race(run, racer.clone(), rules)?;
+    record::write(&Record::Point {
+        curve: "contended",
+        fields: fmt!(
+            "\"primitive\":\"{}\",\"side\":\"{side}\",\"cpus\":{},\"hold\":{hold},{}",
+            primitive.name,
+            rules.cpus,
+            Fields {
+                primitive,
+                rules,
+                outcome: &outcome
+            }
+        ),
+    });
+    Ok(())
+}
+
+/// What was seen, as a record has it.
+struct Fields<'a> {
+    primitive: &'a Primitive,
+    rules: Rules,
+    outcome: &'a Outcome,
+}
+
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcome { ns, each, sum } = self.outcome;
+        if self.primitive.readers {
+            f.write_fmt(fmt!(
+                "\"read\":{},\"reads\":{},\"writes\":{},\"wait_read\":{},\"wait_write\":{},",
+                self.rules.read,
+                sum.reads,
+                sum.writes,
+                sum.wait_read,
+                sum.wait_write
+            ))?;
+        } else {
+            f.write_str("\"read\":null,")?;
+        }
+        f.write_fmt(fmt!(
+            "\"ns\":{ns},\"each\":[{}],\"wait\":{},\"starve\":{},\"switches\":{},",
+            List(each),
+            sum.wait,
+            sum.starve,
+            sum.switches
+        ))?;
+        if self.primitive.irqs_off {
+            f.write_fmt(fmt!("\"irqsoff\":{}", sum.longest))
+        } else {
+            f.write_str("\"irqsoff\":null")
+        }
+    }
+}
