@@ -21,6 +21,7 @@ use pair::{Pair, Rounds};
 use record::Record;
 
 mod clock;
+mod counted;
 #[allow(unsafe_code)]
 mod ffi;
 mod floor;
@@ -123,6 +124,10 @@ static STAGES: &[Stage] = &[
         figures: |_| pairs().count(),
         measure: measure_pairs,
     },
+    Stage {
+        figures: |_| counted::FIGURES,
+        measure: counted::measure,
+    },
 ];
 
 /// All pairs.
@@ -139,7 +144,11 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
 }
 
 fn measure_pairs(run: &mut Run<'_, '_>) {
-    for pair in pairs() {
+    measure_all(run, pairs());
+}
+
+fn measure_all(run: &mut Run<'_, '_>, pairs: impl IntoIterator<Item = &'static Pair>) {
+    for pair in pairs {
         if run.ctx.should_stop() {
             return;
         }

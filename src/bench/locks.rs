@@ -7,7 +7,7 @@
 
 use super::{
     ffi as c,
-    pair::{rust, rust_filled, Irqs, Pair, Rival},
+    pair::{inc, next, pairs, plain, rust, rust_filled, step, Irqs, Pair, Rival},
 };
 use crate::{
     new_completion, new_local_lock, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq,
@@ -30,46 +30,6 @@ use kernel::prelude::*;
 const LIST_LENGTH: u64 = 16;
 
 const BIT: Bit<1> = Bit::at::<0>();
-
-/// One line a pair: its name, what is done, whether interrupts may be off, the C twin; then what is
-/// made, and what is done with it and with the number of times that are left.
-macro_rules! pairs {
-    ($(
-        $name:literal, $what:literal, $irqs:ident, $rival:expr;
-        $ty:ty = $new:expr, |$subject:ident, $left:ident| $op:expr;
-    )*) => {
-        &[$(Pair {
-            name: $name,
-            what: $what,
-            irqs: Irqs::$irqs,
-            rival: $rival,
-            rust: || rust::<$ty, _, _>($new, |$subject: &$ty, $left: u64| $op),
-        }),*]
-    };
-}
-
-/// What needs no initialiser.
-fn plain<T>(value: T) -> Result<T> {
-    Ok(value)
-}
-
-#[inline(always)]
-fn inc(n: &mut u64) -> u64 {
-    *n = n.wrapping_add(1);
-    0
-}
-
-/// By a load and a store.
-#[inline(always)]
-fn step(n: &Atomic<u64>) -> u64 {
-    n.store(n.load(Relaxed).wrapping_add(1), Relaxed);
-    0
-}
-
-#[inline(always)]
-fn next(n: u64) -> u64 {
-    n.wrapping_add(1)
-}
 
 /// What locks are made of, and guards that keep only this CPU to itself.
 pub(super) static ATOMICS: &[Pair] = pairs! {
