@@ -16,21 +16,26 @@
 
 use crate::child::{Builder, Context, Handle};
 use clock::Clock;
-use kernel::{prelude::*, ThisModule};
+use kernel::{prelude::*, ModuleMetadata, ThisModule};
 use pair::{Pair, Rounds};
 use record::Record;
 
+mod children;
 mod clock;
 mod counted;
 #[allow(unsafe_code)]
 mod ffi;
 mod floor;
+mod loads;
 mod locks;
 mod pair;
 mod record;
 
 /// So long a machine that has just booted, or loaded the module, is left alone, in ms.
 const SETTLE_MS: u32 = 3_000;
+
+/// Whose children measure, and are measured.
+const MODULE: &ThisModule = &crate::ChildKernel::THIS_MODULE;
 
 /// A suite.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +133,15 @@ static STAGES: &[Stage] = &[
         figures: |_| counted::FIGURES,
         measure: counted::measure,
     },
+    Stage {
+        figures: loads::figures,
+        measure: loads::measure,
+    },
+    // The last one, as it may crash.
+    Stage {
+        figures: children::figures,
+        measure: children::measure,
+    },
 ];
 
 /// All pairs.
@@ -138,6 +152,8 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
         locks::SLEEPING,
         locks::SEQUENCES,
         locks::PUBLISHED,
+        loads::MEMORY,
+        loads::TABLE,
     ]
     .into_iter()
     .flatten()
@@ -148,11 +164,19 @@ fn measure_pairs(run: &mut Run<'_, '_>) {
 }
 
 fn measure_all(run: &mut Run<'_, '_>, pairs: impl IntoIterator<Item = &'static Pair>) {
+    measure_in(run, run.rounds(), pairs);
+}
+
+fn measure_in(
+    run: &mut Run<'_, '_>,
+    rounds: Rounds,
+    pairs: impl IntoIterator<Item = &'static Pair>,
+) {
     for pair in pairs {
         if run.ctx.should_stop() {
             return;
         }
-        if let Err(why) = pair::measure(pair, run.rounds(), run.subject) {
+        if let Err(why) = pair::measure(pair, rounds, run.subject) {
             run.skip(pair.name, why);
         }
     }

@@ -90,4 +90,21 @@ CHILDKERNEL_BENCH_TWIN(rcu_read);
 CHILDKERNEL_BENCH_TWIN(rcu_pointer);
 CHILDKERNEL_BENCH_TWIN(rcu_list_lookup);
 
+/* arena.c */
+CHILDKERNEL_BENCH_TWIN(kmalloc_64);
+CHILDKERNEL_BENCH_TWIN(kmalloc_1024);
+CHILDKERNEL_BENCH_TWIN(mempool_64);
+CHILDKERNEL_BENCH_TWIN(mempool_1024);
+
+/* loads.c */
+CHILDKERNEL_BENCH_TWIN(list_kfree_rcu);
+CHILDKERNEL_BENCH_TWIN(list_rcu_work);
+CHILDKERNEL_BENCH_TWIN(table_lookup);
+CHILDKERNEL_BENCH_TWIN(table_change);
+CHILDKERNEL_BENCH_TWIN(handshake);
+
+/* children.c: from kthread_run() to its first instruction, and kthread_stop() */
+int childkernel_bench_thread(u64 *start, u64 *stop);
+bool childkernel_param_bench_crash(void);
+
 #endif

@@ -6,7 +6,7 @@
 
 use crate::ffi as raw;
 use core::ptr::NonNull;
-use kernel::prelude::*;
+use kernel::{error::to_result, prelude::*};
 
 /// What the C twins work on: each primitive once, in C.
 ///
@@ -119,6 +119,28 @@ twins! {
     RCU_READ = childkernel_bench_rcu_read;
     RCU_POINTER = childkernel_bench_rcu_pointer;
     RCU_LIST_LOOKUP = childkernel_bench_rcu_list_lookup;
+    KMALLOC_64 = childkernel_bench_kmalloc_64;
+    KMALLOC_1024 = childkernel_bench_kmalloc_1024;
+    MEMPOOL_64 = childkernel_bench_mempool_64;
+    MEMPOOL_1024 = childkernel_bench_mempool_1024;
+    LIST_KFREE_RCU = childkernel_bench_list_kfree_rcu;
+    LIST_RCU_WORK = childkernel_bench_list_rcu_work;
+    TABLE_LOOKUP = childkernel_bench_table_lookup;
+    TABLE_CHANGE = childkernel_bench_table_change;
+    HANDSHAKE = childkernel_bench_handshake;
+}
+
+/// How long a kthread of C takes from `kthread_run()` to its first instruction, and to be stopped,
+/// in ns.
+///
+/// # Errors
+///
+/// That of `kthread_run()`.
+pub(super) fn thread() -> Result<(u64, u64)> {
+    let (mut start, mut stop) = (0, 0);
+    // SAFETY: Both are valid for writes; it sleeps, as its caller may.
+    to_result(unsafe { raw::childkernel_bench_thread(&mut start, &mut stop) })?;
+    Ok((start, stop))
 }
 
 /// The processor's cycle counter; instructions, under emulation that counts them.
@@ -148,4 +170,10 @@ pub(super) fn param() -> &'static str {
 pub(super) fn param_quick() -> bool {
     // SAFETY: No preconditions.
     unsafe { raw::childkernel_param_bench_quick() }
+}
+
+/// Whether a child may really crash.
+pub(super) fn param_crash() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { raw::childkernel_param_bench_crash() }
 }

@@ -18,6 +18,15 @@ static bool bench_quick;
 module_param(bench_quick, bool, 0444);
 MODULE_PARM_DESC(bench_quick, "fewer and shorter figures, for a first look (default: no)");
 
+static bool bench_crash;
+module_param(bench_crash, bool, 0444);
+MODULE_PARM_DESC(bench_crash, "let a child really crash once a second as the last figure, which taints the kernel (default: no)");
+
+bool childkernel_param_bench_crash(void)
+{
+	return bench_crash;
+}
+
 bool childkernel_param_bench_quick(void)
 {
 	return bench_quick;
@@ -61,6 +70,13 @@ static void subject_init(struct childkernel_bench *b)
 		b->nodes[i].key = i;
 		list_add_tail_rcu(&b->nodes[i].node, &b->list);
 	}
+	spin_lock_init(&b->changing.lock);
+	INIT_LIST_HEAD_RCU(&b->changing.list);
+	spin_lock_init(&b->table.lock);
+	b->table.places[0].there = true;
+	b->table.places[0].key = BENCH_TABLE_KEY;
+	b->table.places[0].value = 1;
+
 	b->pointed = 1;
 	RCU_INIT_POINTER(b->pointer, (u64 __force __rcu *)&b->pointed);
 }
@@ -80,11 +96,16 @@ struct childkernel_bench *childkernel_bench_alloc(void)
 		goto no_percpu;
 	if (init_srcu_struct(&b->srcu))
 		goto no_srcu;
+	b->reclaim = alloc_workqueue("bench_reclaim", WQ_UNBOUND, 0);
+	if (!b->reclaim)
+		goto no_queue;
 	for_each_possible_cpu(cpu)
 		local_lock_init(&per_cpu_ptr(b->local, cpu)->lock);
 	subject_init(b);
 	return b;
 
+no_queue:
+	cleanup_srcu_struct(&b->srcu);
 no_srcu:
 	percpu_free_rwsem(&b->percpu_rwsem.lock);
 no_percpu:
@@ -96,6 +117,9 @@ no_percpu:
 
 void childkernel_bench_free(struct childkernel_bench *b)
 {
+	/* What was given to it and waits for a grace period first. */
+	rcu_barrier();
+	destroy_workqueue(b->reclaim);
 	cleanup_srcu_struct(&b->srcu);
 	percpu_free_rwsem(&b->percpu_rwsem.lock);
 	free_percpu(b->local);

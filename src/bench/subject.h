@@ -20,6 +20,7 @@
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <asm/rqspinlock.h>
 
 #include "bench.h"
@@ -30,6 +31,18 @@
 struct bench_node {
 	u64 key;
 	struct list_head node;
+};
+
+/* A bucket of the load "table", with as many places as the Rust side gives it. */
+#define BENCH_TABLE_PLACES 8
+/* Is in the table from the start. */
+#define BENCH_TABLE_KEY 1000000
+
+struct bench_entry {
+	bool there;
+	u64 key;
+	u64 value;
+	u64 check;
 };
 
 struct bench_local {
@@ -97,6 +110,15 @@ struct childkernel_bench {
 	struct srcu_struct srcu ____cacheline_aligned;
 	struct list_head list ____cacheline_aligned;
 	struct bench_node nodes[BENCH_LIST_LENGTH];
+	struct {
+		spinlock_t lock;
+		struct list_head list;
+	} ____cacheline_aligned changing;
+	struct workqueue_struct *reclaim;
+	struct {
+		spinlock_t lock;
+		struct bench_entry places[BENCH_TABLE_PLACES];
+	} ____cacheline_aligned table;
 	u64 __rcu *pointer ____cacheline_aligned;
 	u64 pointed;
 	atomic64_t atomic ____cacheline_aligned;
