@@ -28,6 +28,7 @@ mod ffi;
 mod floor;
 mod loads;
 mod locks;
+mod ordered;
 mod pair;
 mod record;
 
@@ -152,6 +153,7 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
         locks::SLEEPING,
         locks::SEQUENCES,
         locks::PUBLISHED,
+        ordered::PAIRS,
         loads::MEMORY,
         loads::TABLE,
     ]

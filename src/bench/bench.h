@@ -44,6 +44,9 @@ CHILDKERNEL_BENCH_TWIN(percpu_get);
 CHILDKERNEL_BENCH_TWIN(local_lock);
 CHILDKERNEL_BENCH_TWIN(local_lock_bh);
 CHILDKERNEL_BENCH_TWIN(local_lock_irq);
+CHILDKERNEL_BENCH_TWIN(before_after_atomic);
+CHILDKERNEL_BENCH_TWIN(bit_set_clear);
+CHILDKERNEL_BENCH_TWIN(bit_test_and_change);
 
 /* spinning.c */
 CHILDKERNEL_BENCH_TWIN(spinlock);
@@ -61,6 +64,10 @@ CHILDKERNEL_BENCH_TWIN(rwlock_bh_read);
 CHILDKERNEL_BENCH_TWIN(rwlock_bh_write);
 CHILDKERNEL_BENCH_TWIN(rwlock_irq_read);
 CHILDKERNEL_BENCH_TWIN(rwlock_irq_write);
+CHILDKERNEL_BENCH_TWIN(raw_spinlock_try);
+CHILDKERNEL_BENCH_TWIN(rwlock_try_read);
+CHILDKERNEL_BENCH_TWIN(rwlock_try_write);
+CHILDKERNEL_BENCH_TWIN(spinlock_two);
 
 /* sleeping.c */
 CHILDKERNEL_BENCH_TWIN(mutex);
@@ -75,6 +82,17 @@ CHILDKERNEL_BENCH_TWIN(percpu_rwsem_read);
 CHILDKERNEL_BENCH_TWIN(completion);
 CHILDKERNEL_BENCH_TWIN(wake_nobody);
 CHILDKERNEL_BENCH_TWIN(srcu_read);
+CHILDKERNEL_BENCH_TWIN(mutex_killable);
+CHILDKERNEL_BENCH_TWIN(mutex_two);
+CHILDKERNEL_BENCH_TWIN(semaphore_interruptible);
+CHILDKERNEL_BENCH_TWIN(semaphore_timeout);
+CHILDKERNEL_BENCH_TWIN(rwsem_read_killable);
+CHILDKERNEL_BENCH_TWIN(rwsem_try_read);
+CHILDKERNEL_BENCH_TWIN(rwsem_try_write);
+CHILDKERNEL_BENCH_TWIN(percpu_rwsem_try_read);
+CHILDKERNEL_BENCH_TWIN(percpu_rwsem_write);
+CHILDKERNEL_BENCH_TWIN(completion_wait);
+CHILDKERNEL_BENCH_TWIN(wake_all_nobody);
 
 /* sequences.c */
 CHILDKERNEL_BENCH_TWIN(seqlock_read);
@@ -89,6 +107,11 @@ CHILDKERNEL_BENCH_TWIN(seqcount_mutex_write);
 CHILDKERNEL_BENCH_TWIN(rcu_read);
 CHILDKERNEL_BENCH_TWIN(rcu_pointer);
 CHILDKERNEL_BENCH_TWIN(rcu_list_lookup);
+CHILDKERNEL_BENCH_TWIN(seqlock_read_or_lock);
+CHILDKERNEL_BENCH_TWIN(seqlock_read_locked);
+CHILDKERNEL_BENCH_TWIN(seqcount_raw_write);
+CHILDKERNEL_BENCH_TWIN(seqcount_rwlock_write);
+CHILDKERNEL_BENCH_TWIN(seqcount_mutex_read);
 
 /* arena.c */
 CHILDKERNEL_BENCH_TWIN(kmalloc_64);

@@ -7,13 +7,15 @@
 
 use super::{
     ffi as c,
-    pair::{pairs, rust, Irqs, Pair, Rival, Rounds, Side},
+    pair::{inc, pairs, rust, Irqs, Pair, Rival, Rounds, Side},
     Run, Suite, MODULE,
 };
 use crate::{
     child::{Arena, Builder},
-    new_completion, new_rcu_list,
-    sync::{new_spinlock, rcu, rcu_list::Node, Completion, RcuList, SpinLock},
+    new_completion, new_percpu_rwsem, new_rcu_list,
+    sync::{
+        new_spinlock, rcu, rcu_list::Node, Completion, PerCpuRwSemaphore, RcuList, SpinLock,
+    },
     workload::buckets::{Entry, Shard},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -210,11 +212,21 @@ static HANDSHAKE: &[Pair] = &[Pair {
 /// Threads are made and joined in each round, and that is not what is measured.
 const HANDSHAKE_OPS: u64 = 2_000;
 
+/// A writer waits for a grace period: that is time, and hardly any instructions of its own.
+static WRITER: &[Pair] = pairs! {
+    "percpu_rwsem_write", "down, add, up", On, Rival::C(c::PERCPU_RWSEM_WRITE);
+    PerCpuRwSemaphore<u64> = new_percpu_rwsem!(0, "bench_percpu_rwsem_write"),
+    |n, _left| inc(&mut n.write());
+};
+
+/// Each takes some ms.
+const WRITER_OPS: u64 = 2;
+
 /// How many records [`measure`] writes.
 pub(super) fn figures(run: &Run<'_, '_>) -> usize {
     match run.suite {
         Suite::Exact => LIST.len(),
-        Suite::Native | Suite::Real => LIST.len().saturating_add(HANDSHAKE.len()),
+        Suite::Native | Suite::Real => [LIST, HANDSHAKE, WRITER].iter().map(|p| p.len()).sum(),
     }
 }
 
@@ -224,9 +236,10 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
         ops,
         ..run.rounds()
     };
-    let (few, many) = (rounds(LIST_OPS), rounds(HANDSHAKE_OPS));
-    super::measure_in(run, few, LIST);
+    let [list, handshake, writer] = [LIST_OPS, HANDSHAKE_OPS, WRITER_OPS].map(rounds);
+    super::measure_in(run, list, LIST);
     if run.suite != Suite::Exact {
-        super::measure_in(run, many, HANDSHAKE);
+        super::measure_in(run, handshake, HANDSHAKE);
+        super::measure_in(run, writer, WRITER);
     }
 }

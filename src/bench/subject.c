@@ -50,10 +50,12 @@ u64 childkernel_bench_time(void)
 static void subject_init(struct childkernel_bench *b)
 {
 	spin_lock_init(&b->spin.lock);
+	spin_lock_init(&b->other.lock);
 	raw_spin_lock_init(&b->raw.lock);
 	raw_res_spin_lock_init(&b->resilient.lock);
 	rwlock_init(&b->rw.lock);
 	mutex_init(&b->mutex.lock);
+	mutex_init(&b->other_mutex.lock);
 	sema_init(&b->sem.lock, 1);
 	init_rwsem(&b->rwsem.lock);
 	seqlock_init(&b->seq.lock);
@@ -62,6 +64,10 @@ static void subject_init(struct childkernel_bench *b)
 	seqcount_spinlock_init(&b->seqcount.count, &b->seqcount.lock);
 	mutex_init(&b->seqcount_mutex.lock);
 	seqcount_mutex_init(&b->seqcount_mutex.count, &b->seqcount_mutex.lock);
+	raw_spin_lock_init(&b->seqcount_raw.lock);
+	seqcount_raw_spinlock_init(&b->seqcount_raw.count, &b->seqcount_raw.lock);
+	rwlock_init(&b->seqcount_rw.lock);
+	seqcount_rwlock_init(&b->seqcount_rw.count, &b->seqcount_rw.lock);
 	init_completion(&b->done);
 	init_waitqueue_head(&b->wait);
 

@@ -58,7 +58,7 @@ struct childkernel_bench {
 	struct {
 		spinlock_t lock;
 		u64 n;
-	} ____cacheline_aligned spin;
+	} ____cacheline_aligned spin, other;
 	struct {
 		raw_spinlock_t lock;
 		u64 n;
@@ -74,7 +74,7 @@ struct childkernel_bench {
 	struct {
 		struct mutex lock;
 		u64 n;
-	} ____cacheline_aligned mutex;
+	} ____cacheline_aligned mutex, other_mutex;
 	struct {
 		struct semaphore lock;
 		u64 n;
@@ -105,6 +105,16 @@ struct childkernel_bench {
 		seqcount_mutex_t count;
 		u64 n;
 	} ____cacheline_aligned seqcount_mutex;
+	struct {
+		raw_spinlock_t lock;
+		seqcount_raw_spinlock_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount_raw;
+	struct {
+		rwlock_t lock;
+		seqcount_rwlock_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount_rw;
 	struct completion done ____cacheline_aligned;
 	wait_queue_head_t wait ____cacheline_aligned;
 	struct srcu_struct srcu ____cacheline_aligned;

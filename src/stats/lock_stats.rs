@@ -135,6 +135,11 @@ impl LockStats {
         self.counters.count(CONTENDED)
     }
 
+    /// How many times of waiting, and how many times of holding, were recorded.
+    pub fn times(&self) -> (u64, u64) {
+        (self.wait.quantiles().count, self.hold.quantiles().count)
+    }
+
     /// Writes a JSON object.
     pub(super) fn write_json(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_fmt(fmt!(
