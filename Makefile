@@ -13,6 +13,7 @@ LANE ?= stock
 
 .DEFAULT_GOAL := all
 .PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
+	report pick \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -44,6 +45,20 @@ vm: export CK_VM_CMD := $(value CMD)
 vm: ## a guest with the module loaded [MOD=dir] [CMD=...] [CPUS=] [MEM=] [TIMEOUT=]
 	@scripts/open.sh LANE='$(LANE)' $(foreach v,MOD CPUS MEM TIMEOUT,$(if $($(v)),$(v)='$($(v))')) \
 		$${CK_VM_CMD:+"CMD=$$CK_VM_CMD"}
+
+report: ## build/bench/report.html of what was measured so far
+	@scripts/report.sh
+
+# Values reach the script whole, as above.
+picked = READ HOLD CPUS SIZE CONTEXT SLEEP
+pick: export CK_PICK_READ := $(value READ)
+pick: export CK_PICK_HOLD := $(value HOLD)
+pick: export CK_PICK_CPUS := $(value CPUS)
+pick: export CK_PICK_SIZE := $(value SIZE)
+pick: export CK_PICK_CONTEXT := $(value CONTEXT)
+pick: export CK_PICK_SLEEP := $(value SLEEP)
+pick: ## which lock for such data READ=95 HOLD=400ns CPUS=2 SIZE=64 [CONTEXT=] [SLEEP=]
+	@scripts/pick.sh $(foreach v,$(picked),$${CK_PICK_$(v):+"$(v)=$$CK_PICK_$(v)"})
 
 kdir: ## print a KDIR that any external Rust module can build against
 	@scripts/lab.sh kdir '$(LANE)'

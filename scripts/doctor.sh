@@ -9,6 +9,8 @@ set -euo pipefail
 . "$CK_SCRIPTS/lab-up.sh"
 # shellcheck source=scripts/accel.sh
 . "$CK_SCRIPTS/accel.sh"
+# shellcheck source=scripts/lab-plots.sh
+. "$CK_SCRIPTS/lab-plots.sh"
 
 need_root "$@"
 lacking=0
@@ -29,6 +31,7 @@ part "mmdebstrap on this machine" host_ready
 echo "lab in $LAB"
 part "root file system with the toolchain" rootfs_ready
 part "virtme-ng $VIRTME_NG" virtme_ready
+printf '  %-34s %s\n' "gnuplot, for reports" "$(plots_ready && echo yes || echo "with the first report")"
 while read -r name _; do
 	lane_load "$name"
 	echo "lane $LANE ($LANE_KIND $LANE_ARG)"

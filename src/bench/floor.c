@@ -12,7 +12,7 @@ CHILDKERNEL_BENCH_TWIN(loop)
 {
 	do {
 		barrier();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -28,7 +28,7 @@ CHILDKERNEL_BENCH_TWIN(call)
 {
 	do {
 		childkernel_bench_nothing();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -36,7 +36,7 @@ CHILDKERNEL_BENCH_TWIN(atomic_add)
 {
 	do {
 		atomic64_add(1, &b->atomic);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -47,7 +47,7 @@ CHILDKERNEL_BENCH_TWIN(atomic_cas)
 
 		while (!atomic64_try_cmpxchg_relaxed(&b->atomic, &old, old + 1))
 			;
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -55,7 +55,7 @@ CHILDKERNEL_BENCH_TWIN(acquire_release)
 {
 	do {
 		smp_store_release(&b->plain, smp_load_acquire(&b->plain) + 1);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -63,7 +63,7 @@ CHILDKERNEL_BENCH_TWIN(smp_mb)
 {
 	do {
 		smp_mb();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -72,7 +72,7 @@ CHILDKERNEL_BENCH_TWIN(smp_rmb_wmb)
 	do {
 		smp_rmb();
 		smp_wmb();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -83,7 +83,7 @@ CHILDKERNEL_BENCH_TWIN(bitlock)
 			cpu_relax();
 		b->plain++;
 		clear_bit_unlock(0, &b->bits);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -92,7 +92,7 @@ CHILDKERNEL_BENCH_TWIN(preempt)
 	do {
 		preempt_disable();
 		preempt_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -101,7 +101,7 @@ CHILDKERNEL_BENCH_TWIN(bh)
 	do {
 		local_bh_disable();
 		local_bh_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -110,7 +110,7 @@ CHILDKERNEL_BENCH_TWIN(interrupts)
 	do {
 		local_interrupt_disable();
 		local_interrupt_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -118,7 +118,7 @@ CHILDKERNEL_BENCH_TWIN(percpu_add)
 {
 	do {
 		this_cpu_inc(*b->percpu);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -127,7 +127,7 @@ CHILDKERNEL_BENCH_TWIN(percpu_get)
 	do {
 		(*get_cpu_ptr(b->percpu))++;
 		put_cpu_ptr(b->percpu);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -137,7 +137,7 @@ CHILDKERNEL_BENCH_TWIN(local_lock)
 		local_lock(&b->local->lock);
 		__this_cpu_inc(b->local->n);
 		local_unlock(&b->local->lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -149,7 +149,7 @@ CHILDKERNEL_BENCH_TWIN(local_lock_bh)
 		__this_cpu_inc(b->local->n);
 		local_unlock_nested_bh(&b->local->lock);
 		local_bh_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -163,7 +163,7 @@ CHILDKERNEL_BENCH_TWIN(local_lock_irq)
 		local_unlock(&b->local->lock);
 		local_interrupt_enable();
 		preempt_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 

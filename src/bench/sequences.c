@@ -18,7 +18,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_read)
 			n = READ_ONCE(b->seq.n);
 		} while (read_seqretry(&b->seq.lock, seq));
 		sum += n;
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -49,7 +49,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_read_record)
 		} while (read_seqretry(&b->seq_record.lock, seq));
 		for (size_t i = 0; i < ARRAY_SIZE(copy.words); i++)
 			sum += copy.words[i];
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -59,7 +59,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_write)
 		write_seqlock(&b->seq.lock);
 		WRITE_ONCE(b->seq.n, b->seq.n + 1);
 		write_sequnlock(&b->seq.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -73,7 +73,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_write_record)
 			value.words[i] = n;
 		record_store(&b->seq_record.record, &value);
 		write_sequnlock(&b->seq_record.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -83,7 +83,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_bh_write)
 		write_seqlock_bh(&b->seq.lock);
 		WRITE_ONCE(b->seq.n, b->seq.n + 1);
 		write_sequnlock_bh(&b->seq.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -95,7 +95,7 @@ CHILDKERNEL_BENCH_TWIN(seqlock_irq_write)
 		WRITE_ONCE(b->seq.n, b->seq.n + 1);
 		write_seqcount_end(&b->seq.lock.seqcount);
 		spin_unlock_irq_enable(&b->seq.lock.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -112,7 +112,7 @@ CHILDKERNEL_BENCH_TWIN(seqcount_read)
 			n = READ_ONCE(b->seqcount.n);
 		} while (read_seqcount_retry(&b->seqcount.count, seq));
 		sum += n;
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -124,7 +124,7 @@ CHILDKERNEL_BENCH_TWIN(seqcount_write)
 		WRITE_ONCE(b->seqcount.n, b->seqcount.n + 1);
 		write_seqcount_end(&b->seqcount.count);
 		spin_unlock(&b->seqcount.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -136,7 +136,7 @@ CHILDKERNEL_BENCH_TWIN(seqcount_mutex_write)
 		WRITE_ONCE(b->seqcount_mutex.n, b->seqcount_mutex.n + 1);
 		write_seqcount_end(&b->seqcount_mutex.count);
 		mutex_unlock(&b->seqcount_mutex.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -145,7 +145,7 @@ CHILDKERNEL_BENCH_TWIN(rcu_read)
 	do {
 		rcu_read_lock();
 		rcu_read_unlock();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -160,7 +160,7 @@ CHILDKERNEL_BENCH_TWIN(rcu_pointer)
 		if (p)
 			sum += READ_ONCE(*p);
 		rcu_read_unlock();
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -187,7 +187,7 @@ CHILDKERNEL_BENCH_TWIN(rcu_list_lookup)
 		if (node)
 			sum += node->key;
 		rcu_read_unlock();
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 

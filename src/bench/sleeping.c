@@ -9,7 +9,7 @@ CHILDKERNEL_BENCH_TWIN(mutex)
 		mutex_lock(&b->mutex.lock);
 		b->mutex.n++;
 		mutex_unlock(&b->mutex.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -20,7 +20,7 @@ CHILDKERNEL_BENCH_TWIN(mutex_try)
 			b->mutex.n++;
 			mutex_unlock(&b->mutex.lock);
 		}
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -31,7 +31,7 @@ CHILDKERNEL_BENCH_TWIN(mutex_interruptible)
 			b->mutex.n++;
 			mutex_unlock(&b->mutex.lock);
 		}
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -40,7 +40,7 @@ CHILDKERNEL_BENCH_TWIN(semaphore)
 	do {
 		down(&b->sem.lock);
 		up(&b->sem.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -49,7 +49,7 @@ CHILDKERNEL_BENCH_TWIN(semaphore_try)
 	do {
 		if (!down_trylock(&b->sem.lock))
 			up(&b->sem.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -61,7 +61,7 @@ CHILDKERNEL_BENCH_TWIN(rwsem_read)
 		down_read(&b->rwsem.lock);
 		sum += READ_ONCE(b->rwsem.n);
 		up_read(&b->rwsem.lock);
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -71,7 +71,7 @@ CHILDKERNEL_BENCH_TWIN(rwsem_write)
 		down_write(&b->rwsem.lock);
 		b->rwsem.n++;
 		up_write(&b->rwsem.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -82,7 +82,7 @@ CHILDKERNEL_BENCH_TWIN(rwsem_downgrade)
 		b->rwsem.n++;
 		downgrade_write(&b->rwsem.lock);
 		up_read(&b->rwsem.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -94,7 +94,7 @@ CHILDKERNEL_BENCH_TWIN(percpu_rwsem_read)
 		percpu_down_read(&b->percpu_rwsem.lock);
 		sum += READ_ONCE(b->percpu_rwsem.n);
 		percpu_up_read(&b->percpu_rwsem.lock);
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -105,7 +105,7 @@ CHILDKERNEL_BENCH_TWIN(completion)
 	do {
 		complete(&b->done);
 		sum += try_wait_for_completion(&b->done);
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -113,7 +113,7 @@ CHILDKERNEL_BENCH_TWIN(wake_nobody)
 {
 	do {
 		wake_up(&b->wait);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -123,7 +123,7 @@ CHILDKERNEL_BENCH_TWIN(srcu_read)
 		int idx = srcu_read_lock(&b->srcu);
 
 		srcu_read_unlock(&b->srcu, idx);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 

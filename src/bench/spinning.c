@@ -11,7 +11,7 @@ CHILDKERNEL_BENCH_TWIN(spinlock)
 		spin_lock(&b->spin.lock);
 		b->spin.n++;
 		spin_unlock(&b->spin.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -22,7 +22,7 @@ CHILDKERNEL_BENCH_TWIN(spinlock_try)
 			b->spin.n++;
 			spin_unlock(&b->spin.lock);
 		}
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -32,7 +32,7 @@ CHILDKERNEL_BENCH_TWIN(spinlock_bh)
 		spin_lock_bh(&b->spin.lock);
 		b->spin.n++;
 		spin_unlock_bh(&b->spin.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -42,7 +42,7 @@ CHILDKERNEL_BENCH_TWIN(spinlock_irq)
 		spin_lock_irq_disable(&b->spin.lock);
 		b->spin.n++;
 		spin_unlock_irq_enable(&b->spin.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -54,7 +54,7 @@ CHILDKERNEL_BENCH_TWIN(spinlock_irqsave)
 		spin_lock_irqsave(&b->spin.lock, flags);
 		b->spin.n++;
 		spin_unlock_irqrestore(&b->spin.lock, flags);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -64,7 +64,7 @@ CHILDKERNEL_BENCH_TWIN(raw_spinlock)
 		raw_spin_lock(&b->raw.lock);
 		b->raw.n++;
 		raw_spin_unlock(&b->raw.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -74,7 +74,7 @@ CHILDKERNEL_BENCH_TWIN(raw_spinlock_irq)
 		raw_spin_lock_irq_disable(&b->raw.lock);
 		b->raw.n++;
 		raw_spin_unlock_irq_enable(&b->raw.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -85,7 +85,7 @@ CHILDKERNEL_BENCH_TWIN(resilient)
 			b->resilient.n++;
 			raw_res_spin_unlock(&b->resilient.lock);
 		}
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -101,7 +101,7 @@ CHILDKERNEL_BENCH_TWIN(resilient_irq)
 		} else {
 			local_interrupt_enable();
 		}
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -113,7 +113,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_read)
 		read_lock(&b->rw.lock);
 		sum += READ_ONCE(b->rw.n);
 		read_unlock(&b->rw.lock);
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -123,7 +123,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_write)
 		write_lock(&b->rw.lock);
 		b->rw.n++;
 		write_unlock(&b->rw.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -135,7 +135,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_bh_read)
 		read_lock_bh(&b->rw.lock);
 		sum += READ_ONCE(b->rw.n);
 		read_unlock_bh(&b->rw.lock);
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -145,7 +145,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_bh_write)
 		write_lock_bh(&b->rw.lock);
 		b->rw.n++;
 		write_unlock_bh(&b->rw.lock);
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 
@@ -165,7 +165,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_read)
 		read_unlock(&b->rw.lock);
 		local_interrupt_enable();
 		preempt_enable();
-	} while (--n);
+	} while (again(&n));
 	return sum;
 }
 
@@ -179,7 +179,7 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_write)
 		write_unlock(&b->rw.lock);
 		local_interrupt_enable();
 		preempt_enable();
-	} while (--n);
+	} while (again(&n));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
+#include <linux/compiler.h>
 #include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/local_lock.h>
@@ -24,6 +25,16 @@
 #include <asm/rqspinlock.h>
 
 #include "bench.h"
+
+/*
+ * Counts the loops of the twins down. The compiler is not to know by how much:
+ * it would unroll the shortest, and the other side's are not.
+ */
+static __always_inline bool again(u64 *n)
+{
+	OPTIMIZER_HIDE_VAR(*n);
+	return --*n;
+}
 
 /* As many as the list of the Rust side has, and the last one is looked for. */
 #define BENCH_LIST_LENGTH 16
