@@ -170,8 +170,10 @@ CHILDKERNEL_BENCH_TWIN(local_lock_irq)
 CHILDKERNEL_BENCH_TWIN(before_after_atomic)
 {
 	do {
+		/* These two are what is measured. */
 		smp_mb__before_atomic();
 		set_bit(0, &b->bits);
+		/* Likewise. */
 		smp_mb__after_atomic();
 	} while (--n);
 	return 0;

@@ -117,6 +117,7 @@ struct childkernel_bench {
 		u64 n;
 	} ____cacheline_aligned seqcount_mutex;
 	struct {
+		/* of those who write n */
 		raw_spinlock_t lock;
 		seqcount_raw_spinlock_t count;
 		u64 n;
@@ -132,11 +133,13 @@ struct childkernel_bench {
 	struct list_head list ____cacheline_aligned;
 	struct bench_node nodes[BENCH_LIST_LENGTH];
 	struct {
+		/* of those who change the list */
 		spinlock_t lock;
 		struct list_head list;
 	} ____cacheline_aligned changing;
 	struct workqueue_struct *reclaim;
 	struct {
+		/* of the places */
 		spinlock_t lock;
 		struct bench_entry places[BENCH_TABLE_PLACES];
 	} ____cacheline_aligned table;
