@@ -735,7 +735,7 @@ fn report(name: &str, result: Result) {
 
 type Check = fn(&'static ThisModule) -> Result;
 
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("spinlock", spinlock),
     ("mutex", mutex),
     ("seqlock", seqlock),
