@@ -16,19 +16,23 @@
 
 use crate::child::{Builder, Context, Handle};
 use clock::Clock;
-use kernel::{fmt, prelude::*, ThisModule};
+use kernel::{fmt, prelude::*, ModuleMetadata, ThisModule};
 use pair::{Pair, Rounds};
 use record::Record;
 
+mod children;
 mod clock;
 mod contended;
+mod counted;
 mod crossover;
 #[allow(unsafe_code)]
 mod ffi;
 mod floor;
 mod granularity;
 mod guarded;
+mod loads;
 mod locks;
+mod ordered;
 mod pair;
 mod race;
 mod record;
@@ -38,6 +42,9 @@ mod waits;
 
 /// So long a machine that has just booted, or loaded the module, is left alone, in ms.
 const SETTLE_MS: u32 = 3_000;
+
+/// Whose children measure, and are measured.
+const MODULE: &ThisModule = &crate::ChildKernel::THIS_MODULE;
 
 /// A suite.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,6 +148,16 @@ static STAGES: &[Stage] = &[
         measure: measure_pairs,
     },
     Stage {
+        name: "statistics",
+        figures: |_| counted::FIGURES,
+        measure: counted::measure,
+    },
+    Stage {
+        name: "loads",
+        figures: loads::figures,
+        measure: loads::measure,
+    },
+    Stage {
         name: "contended",
         figures: contended::figures,
         measure: contended::measure,
@@ -159,6 +176,12 @@ static STAGES: &[Stage] = &[
         name: "granularity",
         figures: granularity::figures,
         measure: granularity::measure,
+    },
+    // The last one, as it may crash.
+    Stage {
+        name: "children",
+        figures: children::figures,
+        measure: children::measure,
     },
 ];
 
@@ -200,17 +223,32 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
         locks::SLEEPING,
         locks::SEQUENCES,
         locks::PUBLISHED,
+        ordered::PAIRS,
+        loads::MEMORY,
+        loads::TABLE,
     ]
     .into_iter()
     .flatten()
 }
 
 fn measure_pairs(run: &mut Run<'_, '_>) {
-    for pair in pairs() {
+    measure_all(run, pairs());
+}
+
+fn measure_all(run: &mut Run<'_, '_>, pairs: impl IntoIterator<Item = &'static Pair>) {
+    measure_in(run, run.rounds(), pairs);
+}
+
+fn measure_in(
+    run: &mut Run<'_, '_>,
+    rounds: Rounds,
+    pairs: impl IntoIterator<Item = &'static Pair>,
+) {
+    for pair in pairs {
         if run.ctx.should_stop() {
             return;
         }
-        if let Err(why) = pair::measure(pair, run.rounds(), run.subject) {
+        if let Err(why) = pair::measure(pair, rounds, run.subject) {
             run.skip(pair.name, why);
         }
     }

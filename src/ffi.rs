@@ -10,6 +10,7 @@
 
 use kernel::{bindings, prelude::*, types::Opaque, ThisModule};
 
+pub(crate) mod branch;
 pub(crate) mod debugfs;
 
 #[allow(

@@ -9,6 +9,7 @@
 
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/jump_label.h>
 #include <linux/local_lock.h>
 #include <linux/mm_types.h>
 #include <linux/module.h>
@@ -244,8 +245,20 @@ struct mutex *childkernel_child_directories_mutex(void);
 struct mutex *childkernel_locks_mutex(void);
 /* and their directories */
 struct mutex *childkernel_lock_directories_mutex(void);
+/* and how much they count */
+struct mutex *childkernel_stats_mode_mutex(void);
 /* and who watches the children */
 struct mutex *childkernel_watch_mutex(void);
+
+/* stats/mode.rs, ffi/branch.rs */
+struct childkernel_key {
+	struct static_key_false key;
+};
+
+extern struct childkernel_key childkernel_counting;
+extern struct childkernel_key childkernel_timing;
+void childkernel_set_counting(bool on);
+void childkernel_set_timing(bool on);
 
 /* child/record.rs */
 void childkernel_trace_child_state(u64 id, u32 generation, const char *name,

@@ -3,12 +3,11 @@
 //! What each lock costs: counted where it happens, per CPU, without taking the lock again.
 //!
 //! [`Counted`] wraps any lock, an outsider's too. How much is counted is a matter of run time:
-//! `off` costs one load, `contended` counts acquisitions and who had to wait, `times` also takes
-//! the clock, for one acquisition in [`SAMPLE`].
+//! `off` costs two instructions that do nothing, `contended` counts acquisitions and who had to
+//! wait, `times` also takes the clock, for one acquisition in [`SAMPLE`].
 #![deny(unsafe_code)]
 
 use crate::sync::{
-    atomic::{Atomic, Relaxed},
     order::{levels, Token},
     registry::{Registry, RegistryMutex},
 };
@@ -23,60 +22,15 @@ mod counters;
 pub(crate) mod directories;
 pub(crate) mod directory;
 mod histogram;
+mod hold;
 pub(crate) mod json;
 mod lock_stats;
+mod mode;
 mod site;
 
 pub use counted::{Counted, CountedGuard};
 pub use lock_stats::{LockStats, SAMPLE};
-
-/// How much is counted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Mode {
-    /// Nothing.
-    Off = 0,
-    /// Acquisitions, and contended ones by call site.
-    Contended = 1,
-    /// The same, and waiting and holding times, sampled.
-    Times = 2,
-}
-
-impl Mode {
-    /// Finds a mode by its word.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL`, after one line in the log that names what is valid.
-    pub(crate) fn from_word(word: &str) -> Result<Self> {
-        match word {
-            "off" => Ok(Self::Off),
-            "contended" => Ok(Self::Contended),
-            "times" => Ok(Self::Times),
-            other => {
-                pr_err!("stats={other}: valid are off, contended, times\n");
-                Err(EINVAL)
-            }
-        }
-    }
-}
-
-static MODE: Atomic<u32> = Atomic::new(Mode::Off as u32);
-
-/// The mode that counts now.
-#[inline]
-pub fn mode() -> Mode {
-    match MODE.load(Relaxed) {
-        0 => Mode::Off,
-        1 => Mode::Contended,
-        _ => Mode::Times,
-    }
-}
-
-/// Changes the mode for all locks. Guards that are held keep what they began with.
-pub fn set_mode(mode: Mode) {
-    MODE.store(mode as u32, Relaxed);
-}
+pub use mode::{mode, set_mode, Mode};
 
 static LOCKS: Registry<levels::CountedLocks, LockStats> = Registry::new(RegistryMutex::Locks);
 

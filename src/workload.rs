@@ -37,7 +37,7 @@ use kernel::{
 };
 
 mod alone;
-mod buckets;
+pub(crate) mod buckets;
 mod buffered;
 mod config;
 mod counter;

@@ -45,6 +45,9 @@ CHILDKERNEL_BENCH_TWIN(percpu_get);
 CHILDKERNEL_BENCH_TWIN(local_lock);
 CHILDKERNEL_BENCH_TWIN(local_lock_bh);
 CHILDKERNEL_BENCH_TWIN(local_lock_irq);
+CHILDKERNEL_BENCH_TWIN(before_after_atomic);
+CHILDKERNEL_BENCH_TWIN(bit_set_clear);
+CHILDKERNEL_BENCH_TWIN(bit_test_and_change);
 
 /* spinning.c */
 CHILDKERNEL_BENCH_TWIN(spinlock);
@@ -62,6 +65,10 @@ CHILDKERNEL_BENCH_TWIN(rwlock_bh_read);
 CHILDKERNEL_BENCH_TWIN(rwlock_bh_write);
 CHILDKERNEL_BENCH_TWIN(rwlock_irq_read);
 CHILDKERNEL_BENCH_TWIN(rwlock_irq_write);
+CHILDKERNEL_BENCH_TWIN(raw_spinlock_try);
+CHILDKERNEL_BENCH_TWIN(rwlock_try_read);
+CHILDKERNEL_BENCH_TWIN(rwlock_try_write);
+CHILDKERNEL_BENCH_TWIN(spinlock_two);
 
 /* sleeping.c */
 CHILDKERNEL_BENCH_TWIN(mutex);
@@ -76,6 +83,17 @@ CHILDKERNEL_BENCH_TWIN(percpu_rwsem_read);
 CHILDKERNEL_BENCH_TWIN(completion);
 CHILDKERNEL_BENCH_TWIN(wake_nobody);
 CHILDKERNEL_BENCH_TWIN(srcu_read);
+CHILDKERNEL_BENCH_TWIN(mutex_killable);
+CHILDKERNEL_BENCH_TWIN(mutex_two);
+CHILDKERNEL_BENCH_TWIN(semaphore_interruptible);
+CHILDKERNEL_BENCH_TWIN(semaphore_timeout);
+CHILDKERNEL_BENCH_TWIN(rwsem_read_killable);
+CHILDKERNEL_BENCH_TWIN(rwsem_try_read);
+CHILDKERNEL_BENCH_TWIN(rwsem_try_write);
+CHILDKERNEL_BENCH_TWIN(percpu_rwsem_try_read);
+CHILDKERNEL_BENCH_TWIN(percpu_rwsem_write);
+CHILDKERNEL_BENCH_TWIN(completion_wait);
+CHILDKERNEL_BENCH_TWIN(wake_all_nobody);
 
 /* sequences.c */
 CHILDKERNEL_BENCH_TWIN(seqlock_read);
@@ -90,6 +108,28 @@ CHILDKERNEL_BENCH_TWIN(seqcount_mutex_write);
 CHILDKERNEL_BENCH_TWIN(rcu_read);
 CHILDKERNEL_BENCH_TWIN(rcu_pointer);
 CHILDKERNEL_BENCH_TWIN(rcu_list_lookup);
+CHILDKERNEL_BENCH_TWIN(seqlock_read_or_lock);
+CHILDKERNEL_BENCH_TWIN(seqlock_read_locked);
+CHILDKERNEL_BENCH_TWIN(seqcount_raw_write);
+CHILDKERNEL_BENCH_TWIN(seqcount_rwlock_write);
+CHILDKERNEL_BENCH_TWIN(seqcount_mutex_read);
+
+/* arena.c */
+CHILDKERNEL_BENCH_TWIN(kmalloc_64);
+CHILDKERNEL_BENCH_TWIN(kmalloc_1024);
+CHILDKERNEL_BENCH_TWIN(mempool_64);
+CHILDKERNEL_BENCH_TWIN(mempool_1024);
+
+/* loads.c */
+CHILDKERNEL_BENCH_TWIN(list_kfree_rcu);
+CHILDKERNEL_BENCH_TWIN(list_rcu_work);
+CHILDKERNEL_BENCH_TWIN(table_lookup);
+CHILDKERNEL_BENCH_TWIN(table_change);
+CHILDKERNEL_BENCH_TWIN(handshake);
+
+/* children.c: from kthread_run() to its first instruction, and kthread_stop() */
+int childkernel_bench_thread(u64 *start, u64 *stop);
+bool childkernel_param_bench_crash(void);
 
 /*
  * What a thread does at a time where several use the same at once, and what it

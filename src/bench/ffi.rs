@@ -6,7 +6,7 @@
 
 use crate::{ffi as raw, sync::atomic::Atomic};
 use core::ptr::NonNull;
-use kernel::prelude::*;
+use kernel::{error::to_result, prelude::*};
 
 /// What the C twins work on: each primitive once, in C.
 ///
@@ -119,6 +119,51 @@ twins! {
     RCU_READ = childkernel_bench_rcu_read;
     RCU_POINTER = childkernel_bench_rcu_pointer;
     RCU_LIST_LOOKUP = childkernel_bench_rcu_list_lookup;
+    BEFORE_AFTER_ATOMIC = childkernel_bench_before_after_atomic;
+    BIT_SET_CLEAR = childkernel_bench_bit_set_clear;
+    BIT_TEST_AND_CHANGE = childkernel_bench_bit_test_and_change;
+    RAW_SPINLOCK_TRY = childkernel_bench_raw_spinlock_try;
+    RWLOCK_TRY_READ = childkernel_bench_rwlock_try_read;
+    RWLOCK_TRY_WRITE = childkernel_bench_rwlock_try_write;
+    SPINLOCK_TWO = childkernel_bench_spinlock_two;
+    MUTEX_KILLABLE = childkernel_bench_mutex_killable;
+    MUTEX_TWO = childkernel_bench_mutex_two;
+    SEMAPHORE_INTERRUPTIBLE = childkernel_bench_semaphore_interruptible;
+    SEMAPHORE_TIMEOUT = childkernel_bench_semaphore_timeout;
+    RWSEM_READ_KILLABLE = childkernel_bench_rwsem_read_killable;
+    RWSEM_TRY_READ = childkernel_bench_rwsem_try_read;
+    RWSEM_TRY_WRITE = childkernel_bench_rwsem_try_write;
+    PERCPU_RWSEM_TRY_READ = childkernel_bench_percpu_rwsem_try_read;
+    PERCPU_RWSEM_WRITE = childkernel_bench_percpu_rwsem_write;
+    COMPLETION_WAIT = childkernel_bench_completion_wait;
+    WAKE_ALL_NOBODY = childkernel_bench_wake_all_nobody;
+    SEQLOCK_READ_OR_LOCK = childkernel_bench_seqlock_read_or_lock;
+    SEQLOCK_READ_LOCKED = childkernel_bench_seqlock_read_locked;
+    SEQCOUNT_RAW_WRITE = childkernel_bench_seqcount_raw_write;
+    SEQCOUNT_RWLOCK_WRITE = childkernel_bench_seqcount_rwlock_write;
+    SEQCOUNT_MUTEX_READ = childkernel_bench_seqcount_mutex_read;
+    KMALLOC_64 = childkernel_bench_kmalloc_64;
+    KMALLOC_1024 = childkernel_bench_kmalloc_1024;
+    MEMPOOL_64 = childkernel_bench_mempool_64;
+    MEMPOOL_1024 = childkernel_bench_mempool_1024;
+    LIST_KFREE_RCU = childkernel_bench_list_kfree_rcu;
+    LIST_RCU_WORK = childkernel_bench_list_rcu_work;
+    TABLE_LOOKUP = childkernel_bench_table_lookup;
+    TABLE_CHANGE = childkernel_bench_table_change;
+    HANDSHAKE = childkernel_bench_handshake;
+}
+
+/// How long a kthread of C takes from `kthread_run()` to its first instruction, and to be stopped,
+/// in ns.
+///
+/// # Errors
+///
+/// That of `kthread_run()`.
+pub(super) fn thread() -> Result<(u64, u64)> {
+    let (mut start, mut stop) = (0, 0);
+    // SAFETY: Both are valid for writes; it sleeps, as its caller may.
+    to_result(unsafe { raw::childkernel_bench_thread(&mut start, &mut stop) })?;
+    Ok((start, stop))
 }
 
 /// What a thread does at a time where several use the same at once, and what it has seen.
@@ -259,4 +304,10 @@ pub(super) fn param_only() -> &'static str {
 pub(super) fn param_quick() -> bool {
     // SAFETY: No preconditions.
     unsafe { raw::childkernel_param_bench_quick() }
+}
+
+/// Whether a child may really crash.
+pub(super) fn param_crash() -> bool {
+    // SAFETY: No preconditions.
+    unsafe { raw::childkernel_param_bench_crash() }
 }

@@ -166,3 +166,34 @@ CHILDKERNEL_BENCH_TWIN(local_lock_irq)
 	} while (again(&n));
 	return 0;
 }
+
+CHILDKERNEL_BENCH_TWIN(before_after_atomic)
+{
+	do {
+		/* These two are what is measured. */
+		smp_mb__before_atomic();
+		set_bit(0, &b->bits);
+		/* Likewise. */
+		smp_mb__after_atomic();
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(bit_set_clear)
+{
+	do {
+		set_bit(0, &b->bits);
+		clear_bit(0, &b->bits);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(bit_test_and_change)
+{
+	u64 sum = 0;
+
+	do {
+		sum += test_and_change_bit(0, &b->bits);
+	} while (--n);
+	return sum;
+}

@@ -7,14 +7,14 @@
 
 use super::{
     ffi as c,
-    pair::{rust, rust_filled, Irqs, Pair, Rival},
+    pair::{inc, next, pairs, plain, rust, rust_filled, step, Irqs, Pair, Rival},
 };
 use crate::{
     new_completion, new_local_lock, new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq,
     new_rcu_list, new_rwlock, new_rwsem, new_semaphore, new_seqcount, new_seqlock, new_spinlock_bh,
     sync::{
         atomic::{Acquire, Atomic, Bit, BitArray, FetchUpdate, Full, Relaxed, Release},
-        barrier::{smp_mb, Read, Write},
+        barrier::{smp_mb, smp_mb_after_atomic, smp_mb_before_atomic, Read, Write},
         new_condvar, new_mutex, new_spinlock, new_spinlock_irq, new_srcu,
         preempt::{local_bh_disable, local_interrupt_disable, preempt_disable},
         rcu, rcu_list, rcu_pointer, Completion, CondVar, LocalLock, LocalLockBh, LocalLockIrq,
@@ -24,52 +24,15 @@ use crate::{
         SpinLockIrq, Srcu,
     },
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, time::Jiffies};
 
 /// As many as the list of the C side has.
 const LIST_LENGTH: u64 = 16;
 
+/// A limit that is not reached, in jiffies.
+const LIMIT: Jiffies = 100;
+
 const BIT: Bit<1> = Bit::at::<0>();
-
-/// One line a pair: its name, what is done, whether interrupts may be off, the C twin; then what is
-/// made, and what is done with it and with the number of times that are left.
-macro_rules! pairs {
-    ($(
-        $name:literal, $what:literal, $irqs:ident, $rival:expr;
-        $ty:ty = $new:expr, |$subject:ident, $left:ident| $op:expr;
-    )*) => {
-        &[$(Pair {
-            name: $name,
-            what: $what,
-            irqs: Irqs::$irqs,
-            rival: $rival,
-            rust: || rust::<$ty, _, _>($new, |$subject: &$ty, $left: u64| $op),
-        }),*]
-    };
-}
-
-/// What needs no initialiser.
-fn plain<T>(value: T) -> Result<T> {
-    Ok(value)
-}
-
-#[inline(always)]
-fn inc(n: &mut u64) -> u64 {
-    *n = n.wrapping_add(1);
-    0
-}
-
-/// By a load and a store.
-#[inline(always)]
-fn step(n: &Atomic<u64>) -> u64 {
-    n.store(n.load(Relaxed).wrapping_add(1), Relaxed);
-    0
-}
-
-#[inline(always)]
-fn next(n: u64) -> u64 {
-    n.wrapping_add(1)
-}
 
 /// What locks are made of, and guards that keep only this CPU to itself.
 pub(super) static ATOMICS: &[Pair] = pairs! {
@@ -89,6 +52,24 @@ pub(super) static ATOMICS: &[Pair] = pairs! {
 
     "smp_rmb_wmb", "read barrier, write barrier", Off, Rival::C(c::SMP_RMB_WMB);
     () = plain(()), |_none, _left| { smp_mb(Read); smp_mb(Write); 0 };
+
+    "before_after_atomic", "barrier, set a bit, barrier", Off, Rival::C(c::BEFORE_AFTER_ATOMIC);
+    BitArray<1> = plain(BitArray::new()), |bits, _left| {
+        smp_mb_before_atomic();
+        bits.set(BIT);
+        smp_mb_after_atomic();
+        0
+    };
+
+    "bit_set_clear", "set, clear", Off, Rival::C(c::BIT_SET_CLEAR);
+    BitArray<1> = plain(BitArray::new()), |bits, _left| {
+        bits.set(BIT);
+        bits.clear(BIT);
+        0
+    };
+
+    "bit_test_and_change", "test and change", Off, Rival::C(c::BIT_TEST_AND_CHANGE);
+    BitArray<1> = plain(BitArray::new()), |bits, _left| u64::from(bits.test_and_change(BIT));
 
     "bitlock", "test and set, add, clear", Off, Rival::C(c::BITLOCK);
     (BitArray<1>, Atomic<u64>) = plain((BitArray::new(), Atomic::new(0))), |it, _left| {
@@ -153,6 +134,10 @@ pub(super) static SPINNING: &[Pair] = pairs! {
     "raw_spinlock", "lock, add, unlock", Off, Rival::C(c::RAW_SPINLOCK);
     RawSpinLock<u64> = new_raw_spinlock!(0, "bench_raw_spinlock"), |n, _left| inc(&mut n.lock());
 
+    "raw_spinlock_try", "try, add, unlock", Off, Rival::C(c::RAW_SPINLOCK_TRY);
+    RawSpinLock<u64> = new_raw_spinlock!(0, "bench_raw_spinlock_try"),
+    |n, _left| n.try_lock().map_or(0, |mut n| inc(&mut n));
+
     "raw_spinlock_irq", "lock, add, unlock", Off, Rival::C(c::RAW_SPINLOCK_IRQ);
     RawSpinLockIrq<u64> = new_raw_spinlock_irq!(0, "bench_raw_spinlock_irq"),
     |n, _left| inc(&mut n.lock());
@@ -170,6 +155,13 @@ pub(super) static SPINNING: &[Pair] = pairs! {
 
     "rwlock_write", "lock, add, unlock", Off, Rival::C(c::RWLOCK_WRITE);
     RwLock<u64> = new_rwlock!(0, "bench_rwlock_write"), |n, _left| inc(&mut n.write());
+
+    "rwlock_try_read", "try, read, unlock", Off, Rival::C(c::RWLOCK_TRY_READ);
+    RwLock<u64> = new_rwlock!(0, "bench_rwlock_try_read"), |n, _left| n.try_read().map_or(0, |n| *n);
+
+    "rwlock_try_write", "try, add, unlock", Off, Rival::C(c::RWLOCK_TRY_WRITE);
+    RwLock<u64> = new_rwlock!(0, "bench_rwlock_try_write"),
+    |n, _left| n.try_write().map_or(0, |mut n| inc(&mut n));
 
     "rwlock_bh_read", "lock, read, unlock", On, Rival::C(c::RWLOCK_BH_READ);
     RwLockBh<u64> = new_rwlock!(0, "bench_rwlock_bh_read"), |n, _left| *n.read();
@@ -197,14 +189,42 @@ pub(super) static SLEEPING: &[Pair] = pairs! {
     Mutex<u64> = new_mutex!(0, "bench_mutex_interruptible"),
     |n, _left| n.lock_interruptible().map_or(0, |mut n| inc(&mut n));
 
+    "mutex_killable", "lock, add, unlock", On, Rival::C(c::MUTEX_KILLABLE);
+    Mutex<u64> = new_mutex!(0, "bench_mutex_killable"),
+    |n, _left| n.lock_killable().map_or(0, |mut n| inc(&mut n));
+
     "semaphore", "down, up", On, Rival::C(c::SEMAPHORE);
     Semaphore = new_semaphore!(1, "bench_semaphore"), |s, _left| { drop(s.down()); 0 };
 
     "semaphore_try", "try, up", On, Rival::C(c::SEMAPHORE_TRY);
     Semaphore = new_semaphore!(1, "bench_semaphore_try"), |s, _left| { drop(s.try_down()); 0 };
 
+    "semaphore_interruptible", "down, up", On, Rival::C(c::SEMAPHORE_INTERRUPTIBLE);
+    Semaphore = new_semaphore!(1, "bench_semaphore_interruptible"), |s, _left| {
+        drop(s.down_interruptible());
+        0
+    };
+
+    "semaphore_timeout", "down with a limit, up", On, Rival::C(c::SEMAPHORE_TIMEOUT);
+    Semaphore = new_semaphore!(1, "bench_semaphore_timeout"), |s, _left| {
+        drop(s.down_timeout(LIMIT));
+        0
+    };
+
     "rwsem_read", "down, read, up", On, Rival::C(c::RWSEM_READ);
     RwSemaphore<u64> = new_rwsem!(0, "bench_rwsem_read"), |n, _left| *n.read();
+
+    "rwsem_read_killable", "down, read, up", On, Rival::C(c::RWSEM_READ_KILLABLE);
+    RwSemaphore<u64> = new_rwsem!(0, "bench_rwsem_read_killable"),
+    |n, _left| n.read_killable().map_or(0, |n| *n);
+
+    "rwsem_try_read", "try, read, up", On, Rival::C(c::RWSEM_TRY_READ);
+    RwSemaphore<u64> = new_rwsem!(0, "bench_rwsem_try_read"),
+    |n, _left| n.try_read().map_or(0, |n| *n);
+
+    "rwsem_try_write", "try, add, up", On, Rival::C(c::RWSEM_TRY_WRITE);
+    RwSemaphore<u64> = new_rwsem!(0, "bench_rwsem_try_write"),
+    |n, _left| n.try_write().map_or(0, |mut n| inc(&mut n));
 
     "rwsem_write", "down, add, up", On, Rival::C(c::RWSEM_WRITE);
     RwSemaphore<u64> = new_rwsem!(0, "bench_rwsem_write"), |n, _left| inc(&mut n.write());
@@ -220,6 +240,17 @@ pub(super) static SLEEPING: &[Pair] = pairs! {
     "percpu_rwsem_read", "down, read, up", On, Rival::C(c::PERCPU_RWSEM_READ);
     PerCpuRwSemaphore<u64> = new_percpu_rwsem!(0, "bench_percpu_rwsem_read"), |n, _left| *n.read();
 
+    "percpu_rwsem_try_read", "try, read, up", On, Rival::C(c::PERCPU_RWSEM_TRY_READ);
+    PerCpuRwSemaphore<u64> = new_percpu_rwsem!(0, "bench_percpu_rwsem_try_read"),
+    |n, _left| n.try_read().map_or(0, |n| *n);
+
+    "completion_wait", "complete, wait", On, Rival::C(c::COMPLETION_WAIT);
+    Completion = new_completion!("bench_completion_wait"), |it, _left| {
+        it.complete();
+        it.wait();
+        0
+    };
+
     "completion", "complete, try to wait", On, Rival::C(c::COMPLETION);
     Completion = new_completion!("bench_completion"), |it, _left| {
         it.complete();
@@ -228,6 +259,9 @@ pub(super) static SLEEPING: &[Pair] = pairs! {
 
     "wake_nobody", "notify, when nobody waits", On, Rival::C(c::WAKE_NOBODY);
     CondVar = new_condvar!("bench_condvar"), |it, _left| { it.notify_one(); 0 };
+
+    "wake_all_nobody", "notify all, when nobody waits", On, Rival::C(c::WAKE_ALL_NOBODY);
+    CondVar = new_condvar!("bench_condvar_all"), |it, _left| { it.notify_all(); 0 };
 
     "srcu_read", "enter, leave", On, Rival::C(c::SRCU_READ);
     Srcu = new_srcu!("bench_srcu"), |it, _left| { drop(it.read_lock()); 0 };
@@ -241,6 +275,13 @@ pub(super) static SEQUENCES: &[Pair] = pairs! {
     "seqlock_read_record", "read 8 words", Off, Rival::C(c::SEQLOCK_READ_RECORD);
     SeqLock<[u64; 8]> = new_seqlock!([0; 8], "bench_seqlock_read_record"),
     |record, _left| record.read().iter().fold(0, |sum: u64, n| sum.wrapping_add(*n));
+
+    "seqlock_read_or_lock", "read a number, in three attempts or locked", Off,
+    Rival::C(c::SEQLOCK_READ_OR_LOCK);
+    SeqLock<u64> = new_seqlock!(0, "bench_seqlock_read_or_lock"), |n, _left| n.read_or_lock(3);
+
+    "seqlock_read_locked", "lock, read, unlock", Off, Rival::C(c::SEQLOCK_READ_LOCKED);
+    SeqLock<u64> = new_seqlock!(0, "bench_seqlock_read_locked"), |n, _left| *n.read_locked();
 
     "seqlock_write", "lock, add, unlock", Off, Rival::C(c::SEQLOCK_WRITE);
     SeqLock<u64> = new_seqlock!(0, "bench_seqlock_write"), |n, _left| {
@@ -284,6 +325,36 @@ pub(super) static SEQUENCES: &[Pair] = pairs! {
         n.lock().write().update(next);
         0
     };
+
+    "seqcount_raw_write", "lock, add, unlock", Off, Rival::C(c::SEQCOUNT_RAW_WRITE);
+    SeqCount<u64, RawSpinLock<()>> = new_seqcount!(
+        0,
+        new_raw_spinlock!((), "bench_seqcount_raw_lock"),
+        "bench_seqcount_raw_write"
+    ),
+    |n, _left| {
+        n.lock().write().update(next);
+        0
+    };
+
+    "seqcount_rwlock_write", "lock, add, unlock", Off, Rival::C(c::SEQCOUNT_RWLOCK_WRITE);
+    SeqCount<u64, RwLock<()>> = new_seqcount!(
+        0,
+        new_rwlock!((), "bench_seqcount_rwlock_lock"),
+        "bench_seqcount_rwlock_write"
+    ),
+    |n, _left| {
+        n.lock().write().update(next);
+        0
+    };
+
+    "seqcount_mutex_read", "read a number", Off, Rival::C(c::SEQCOUNT_MUTEX_READ);
+    SeqCount<u64, Mutex<()>> = new_seqcount!(
+        0,
+        new_mutex!((), "bench_seqcount_mutex_read_lock"),
+        "bench_seqcount_mutex_read"
+    ),
+    |n, _left| n.read();
 
     "seqcount_mutex_write", "lock, add, unlock", On, Rival::C(c::SEQCOUNT_MUTEX_WRITE);
     SeqCount<u64, Mutex<()>> = new_seqcount!(

@@ -12,7 +12,10 @@ use super::{
     ffi::{Subject, Twin},
     record::{self, Record},
 };
-use crate::sync::preempt::local_interrupt_disable;
+use crate::sync::{
+    atomic::{Atomic, Relaxed},
+    preempt::local_interrupt_disable,
+};
 use core::hint::black_box;
 use kernel::{prelude::*, sync::Arc};
 
@@ -191,4 +194,45 @@ pub(super) fn measure(pair: &Pair, rounds: Rounds, subject: &Subject) -> Result 
         other: b.get(..count).unwrap_or(&[]),
     });
     Ok(())
+}
+
+/// One line a pair: its name, what is done, whether interrupts may be off, the C twin; then what is
+/// made, and what is done with it and with the number of times that are left.
+macro_rules! pairs {
+    ($(
+        $name:literal, $what:literal, $irqs:ident, $rival:expr;
+        $ty:ty = $new:expr, |$subject:ident, $left:ident| $op:expr;
+    )*) => {
+        &[$(Pair {
+            name: $name,
+            what: $what,
+            irqs: Irqs::$irqs,
+            rival: $rival,
+            rust: || rust::<$ty, _, _>($new, |$subject: &$ty, $left: u64| $op),
+        }),*]
+    };
+}
+pub(super) use pairs;
+
+/// What needs no initialiser.
+pub(super) fn plain<T>(value: T) -> Result<T> {
+    Ok(value)
+}
+
+#[inline(always)]
+pub(super) fn inc(n: &mut u64) -> u64 {
+    *n = n.wrapping_add(1);
+    0
+}
+
+/// By a load and a store.
+#[inline(always)]
+pub(super) fn step(n: &Atomic<u64>) -> u64 {
+    n.store(n.load(Relaxed).wrapping_add(1), Relaxed);
+    0
+}
+
+#[inline(always)]
+pub(super) fn next(n: u64) -> u64 {
+    n.wrapping_add(1)
 }

@@ -190,3 +190,84 @@ CHILDKERNEL_BENCH_TWIN(rcu_list_lookup)
 	} while (again(&n));
 	return sum;
 }
+
+/* At most three attempts, then the lock. */
+CHILDKERNEL_BENCH_TWIN(seqlock_read_or_lock)
+{
+	u64 sum = 0;
+
+	do {
+		unsigned int seq, tries;
+		u64 value;
+
+		for (tries = 3; tries; tries--) {
+			seq = raw_read_seqcount(&b->seq.lock.seqcount.seqcount);
+			if (!(seq & 1)) {
+				value = READ_ONCE(b->seq.n);
+				if (!read_seqretry(&b->seq.lock, seq))
+					break;
+			}
+			cpu_relax();
+		}
+		if (!tries) {
+			read_seqlock_excl(&b->seq.lock);
+			value = READ_ONCE(b->seq.n);
+			read_sequnlock_excl(&b->seq.lock);
+		}
+		sum += value;
+	} while (--n);
+	return sum;
+}
+
+CHILDKERNEL_BENCH_TWIN(seqlock_read_locked)
+{
+	u64 sum = 0;
+
+	do {
+		read_seqlock_excl(&b->seq.lock);
+		sum += READ_ONCE(b->seq.n);
+		read_sequnlock_excl(&b->seq.lock);
+	} while (--n);
+	return sum;
+}
+
+CHILDKERNEL_BENCH_TWIN(seqcount_raw_write)
+{
+	do {
+		raw_spin_lock(&b->seqcount_raw.lock);
+		write_seqcount_begin(&b->seqcount_raw.count);
+		WRITE_ONCE(b->seqcount_raw.n, b->seqcount_raw.n + 1);
+		write_seqcount_end(&b->seqcount_raw.count);
+		raw_spin_unlock(&b->seqcount_raw.lock);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(seqcount_rwlock_write)
+{
+	do {
+		write_lock(&b->seqcount_rw.lock);
+		write_seqcount_begin(&b->seqcount_rw.count);
+		WRITE_ONCE(b->seqcount_rw.n, b->seqcount_rw.n + 1);
+		write_seqcount_end(&b->seqcount_rw.count);
+		write_unlock(&b->seqcount_rw.lock);
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(seqcount_mutex_read)
+{
+	u64 sum = 0;
+
+	do {
+		unsigned int seq;
+		u64 value;
+
+		do {
+			seq = read_seqcount_begin(&b->seqcount_mutex.count);
+			value = READ_ONCE(b->seqcount_mutex.n);
+		} while (read_seqcount_retry(&b->seqcount_mutex.count, seq));
+		sum += value;
+	} while (--n);
+	return sum;
+}

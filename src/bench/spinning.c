@@ -182,3 +182,56 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_write)
 	} while (again(&n));
 	return 0;
 }
+
+CHILDKERNEL_BENCH_TWIN(raw_spinlock_try)
+{
+	do {
+		if (raw_spin_trylock(&b->raw.lock)) {
+			b->raw.n++;
+			raw_spin_unlock(&b->raw.lock);
+		}
+	} while (--n);
+	return 0;
+}
+
+CHILDKERNEL_BENCH_TWIN(rwlock_try_read)
+{
+	u64 sum = 0;
+
+	do {
+		if (read_trylock(&b->rw.lock)) {
+			sum += READ_ONCE(b->rw.n);
+			read_unlock(&b->rw.lock);
+		}
+	} while (--n);
+	return sum;
+}
+
+CHILDKERNEL_BENCH_TWIN(rwlock_try_write)
+{
+	do {
+		if (write_trylock(&b->rw.lock)) {
+			b->rw.n++;
+			write_unlock(&b->rw.lock);
+		}
+	} while (--n);
+	return 0;
+}
+
+/* Two of one class, in the order of their addresses. */
+CHILDKERNEL_BENCH_TWIN(spinlock_two)
+{
+	do {
+		spinlock_t *first = &b->spin.lock, *second = &b->other.lock;
+
+		if (first > second)
+			swap(first, second);
+		spin_lock(first);
+		spin_lock_nested(second, SINGLE_DEPTH_NESTING);
+		b->spin.n++;
+		b->other.n++;
+		spin_unlock(second);
+		spin_unlock(first);
+	} while (--n);
+	return 0;
+}

@@ -21,6 +21,7 @@
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <asm/rqspinlock.h>
 
 #include "bench.h"
@@ -39,6 +40,18 @@ struct bench_node {
 	struct list_head node;
 };
 
+/* A bucket of the load "table", with as many places as the Rust side gives it. */
+#define BENCH_TABLE_PLACES 8
+/* Is in the table from the start. */
+#define BENCH_TABLE_KEY 1000000
+
+struct bench_entry {
+	bool there;
+	u64 key;
+	u64 value;
+	u64 check;
+};
+
 struct bench_local {
 	local_lock_t lock;
 	u64 n;
@@ -52,7 +65,7 @@ struct childkernel_bench {
 	struct {
 		spinlock_t lock;
 		u64 n;
-	} ____cacheline_aligned spin;
+	} ____cacheline_aligned spin, other;
 	struct {
 		raw_spinlock_t lock;
 		u64 n;
@@ -68,7 +81,7 @@ struct childkernel_bench {
 	struct {
 		struct mutex lock;
 		u64 n;
-	} ____cacheline_aligned mutex;
+	} ____cacheline_aligned mutex, other_mutex;
 	struct {
 		struct semaphore lock;
 		u64 n;
@@ -99,11 +112,33 @@ struct childkernel_bench {
 		seqcount_mutex_t count;
 		u64 n;
 	} ____cacheline_aligned seqcount_mutex;
+	struct {
+		/* of those who write n */
+		raw_spinlock_t lock;
+		seqcount_raw_spinlock_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount_raw;
+	struct {
+		rwlock_t lock;
+		seqcount_rwlock_t count;
+		u64 n;
+	} ____cacheline_aligned seqcount_rw;
 	struct completion done ____cacheline_aligned;
 	wait_queue_head_t wait ____cacheline_aligned;
 	struct srcu_struct srcu ____cacheline_aligned;
 	struct list_head list ____cacheline_aligned;
 	struct bench_node nodes[BENCH_LIST_LENGTH];
+	struct {
+		/* of those who change the list */
+		spinlock_t lock;
+		struct list_head list;
+	} ____cacheline_aligned changing;
+	struct workqueue_struct *reclaim;
+	struct {
+		/* of the places */
+		spinlock_t lock;
+		struct bench_entry places[BENCH_TABLE_PLACES];
+	} ____cacheline_aligned table;
 	u64 __rcu *pointer ____cacheline_aligned;
 	u64 pointed;
 	atomic64_t atomic ____cacheline_aligned;

@@ -385,9 +385,10 @@ impl Arena {
     unsafe fn free(&self, block: NonNull<Block>) {
         // SAFETY: It is live, and only its two numbers are read.
         let (cost, asked) = unsafe { ((*block.as_ptr()).cost, (*block.as_ptr()).asked) };
-        // SAFETY: By the type invariant it comes from `Kmalloc`, which looks at no more of a layout
-        // than whether there is any size; and it is not used any more.
-        unsafe { Kmalloc::free(block.cast(), Layout::new::<Block>()) };
+        // Not by way of `Kmalloc::free`, which is `krealloc()` to no size.
+        // SAFETY: By the type invariant it comes from `Kmalloc`, whose memory is that of `kmalloc()`;
+        // and it is not used any more.
+        unsafe { bindings::kfree(block.as_ptr().cast()) };
         self.meter.asked.fetch_sub(asked as usize, Relaxed);
         self.meter.uncharge(cost as usize);
     }

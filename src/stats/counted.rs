@@ -4,20 +4,16 @@
 #![deny(unsafe_code)]
 
 use super::{
-    lock_stats::{elapsed, LockStats},
+    hold::{Hold, Since},
+    lock_stats::LockStats,
     mode,
-    Mode, //
 };
 use crate::sync::Lockable;
 use core::{
     ops::{Deref, DerefMut},
     panic::Location,
 };
-use kernel::{
-    prelude::*,
-    sync::Arc,
-    time::{Instant, Monotonic},
-};
+use kernel::{prelude::*, sync::Arc};
 
 /// A lock of kind `L` with statistics, listed in debugfs as long as it lives.
 ///
@@ -31,11 +27,12 @@ use kernel::{
 /// ```
 #[pin_data]
 pub struct Counted<L: Lockable> {
+    #[pin]
+    lock: L,
     stats: Arc<LockStats>,
     /// Kept by all locks that share the statistics.
     listed: Arc<Listed>,
-    #[pin]
-    lock: L,
+    hold: Hold,
 }
 
 impl<L: Lockable> Counted<L> {
@@ -56,6 +53,7 @@ impl<L: Lockable> Counted<L> {
             lock <- lock,
             listed: Listed::new(name, L::KIND)?,
             stats: listed.0.clone(),
+            hold: Hold::new(),
         })
     }
 
@@ -74,48 +72,62 @@ impl<L: Lockable> Counted<L> {
             lock <- lock,
             listed: with.listed.clone(),
             stats: with.stats.clone(),
+            hold: Hold::new(),
         })
+    }
+
+    #[inline]
+    fn guard<'a>(&'a self, guard: L::Guard<'a>, since: Since) -> CountedGuard<'a, L> {
+        CountedGuard {
+            guard,
+            counted: self,
+            since,
+        }
     }
 
     /// Takes the lock.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> CountedGuard<'_, L> {
-        match mode() {
-            Mode::Off => CountedGuard {
-                guard: self.lock.acquire(),
-                hold: Hold::unsampled(&self.stats),
-            },
-            mode => self.lock_counted(mode, Location::caller()),
+        if !mode::may_count() {
+            return self.guard(self.lock.acquire(), Since::UNTIMED);
+        }
+        if mode::may_time() {
+            let (guard, since) = self.take_timed(Location::caller());
+            return self.guard(guard, since);
+        }
+        self.stats.acquired();
+        self.guard(self.take(Location::caller()), Since::UNTIMED)
+    }
+
+    /// Takes the lock, and counts if it has to wait.
+    #[inline]
+    fn take(&self, at: &'static Location<'static>) -> L::Guard<'_> {
+        match self.lock.try_acquire() {
+            Some(guard) => guard,
+            None => self.wait(at),
         }
     }
 
-    fn lock_counted(&self, mode: Mode, at: &'static Location<'static>) -> CountedGuard<'_, L> {
-        let sampled = if mode == Mode::Times {
-            self.stats.acquired_sampled()
-        } else {
-            self.stats.acquired();
-            false
-        };
-        let wanted = sampled.then(Instant::<Monotonic>::now);
-        let guard = match self.lock.try_acquire() {
-            Some(guard) => guard,
-            None => {
-                self.stats.contended(at);
-                self.lock.acquire()
-            }
-        };
-        if let Some(wanted) = wanted {
-            self.stats.waited(wanted);
+    #[cold]
+    #[inline(never)]
+    fn wait(&self, at: &'static Location<'static>) -> L::Guard<'_> {
+        self.stats.contended(at);
+        self.lock.acquire()
+    }
+
+    /// Takes the lock, and takes the time if that is this one's turn. Not a whole guard is returned,
+    /// as that would have to be in memory, whatever the mode.
+    #[inline(never)]
+    fn take_timed(&self, at: &'static Location<'static>) -> (L::Guard<'_>, Since) {
+        if !self.stats.acquired_sampled() {
+            return (self.take(at), Since::UNTIMED);
         }
-        CountedGuard {
-            guard,
-            hold: Hold {
-                stats: &self.stats,
-                since: sampled.then(Instant::<Monotonic>::now),
-                ns: 0,
-            },
-        }
+        let wanted = self.stats.now();
+        let guard = self.take(at);
+        let now = self.stats.now();
+        self.stats.waited(now.saturating_sub(wanted));
+        (guard, self.begin(now))
     }
 
     /// Takes the lock if that needs no waiting. Only what was taken is counted.
@@ -123,19 +135,44 @@ impl<L: Lockable> Counted<L> {
     #[must_use = "if unused, the lock is released at once"]
     pub fn try_lock(&self) -> Option<CountedGuard<'_, L>> {
         let guard = self.lock.try_acquire()?;
-        let mut hold = Hold::unsampled(&self.stats);
-        match mode() {
-            Mode::Off => {}
-            Mode::Contended => self.stats.acquired(),
-            Mode::Times => {
-                if self.stats.acquired_sampled() {
-                    let now = Instant::<Monotonic>::now();
-                    self.stats.waited(now);
-                    hold.since = Some(now);
-                }
+        let mut since = Since::UNTIMED;
+        if mode::may_count() {
+            if mode::may_time() {
+                since = self.taken_timed();
+            } else {
+                self.stats.acquired();
             }
         }
-        Some(CountedGuard { guard, hold })
+        Some(self.guard(guard, since))
+    }
+
+    /// Counts what was taken without waiting.
+    #[inline(never)]
+    fn taken_timed(&self) -> Since {
+        if !self.stats.acquired_sampled() {
+            return Since::UNTIMED;
+        }
+        self.stats.waited(0);
+        self.begin(self.stats.now())
+    }
+
+    /// Notes that the lock was taken at `now`. Called by its holder.
+    fn begin(&self, now: u64) -> Since {
+        if L::EXCLUSIVE {
+            self.hold.begin(now);
+            Since::UNTIMED
+        } else {
+            Since::at(now)
+        }
+    }
+
+    /// Records how long it was held, if that is timed. Called by its holder.
+    #[inline]
+    fn end(&self, since: Since) {
+        let since = if L::EXCLUSIVE { self.hold.end() } else { since };
+        if let Some(since) = since.time() {
+            self.stats.held(since);
+        }
     }
 
     /// The lock itself, for what is not counted: lookups, reads.
@@ -153,6 +190,7 @@ impl<L: Lockable> Counted<L> {
 /// Counted as a lock is, so that it can be given a place in the lock order.
 impl<L: Lockable> Lockable for Counted<L> {
     const KIND: &'static str = L::KIND;
+    const EXCLUSIVE: bool = L::EXCLUSIVE;
     type Wait = L::Wait;
     type Guard<'a>
         = CountedGuard<'a, L>
@@ -189,43 +227,20 @@ impl Drop for Listed {
 }
 
 /// Holds a [`Counted`] lock.
-// Fields are dropped in this order: first the lock is released, then the time is recorded.
-pub struct CountedGuard<'a, L: Lockable + 'a> {
+// The time is recorded while the lock is still held: one acquisition in many has one, and a guard
+// that has to look afterwards as well costs all others more.
+pub struct CountedGuard<'a, L: Lockable> {
     guard: L::Guard<'a>,
-    hold: Hold<'a>,
-}
-
-struct Hold<'a> {
-    stats: &'a LockStats,
-    since: Option<Instant<Monotonic>>,
-    ns: u64,
-}
-
-impl<'a> Hold<'a> {
-    #[inline]
-    fn unsampled(stats: &'a LockStats) -> Self {
-        Self {
-            stats,
-            since: None,
-            ns: 0,
-        }
-    }
+    counted: &'a Counted<L>,
+    /// Of a lock that is exclusive the lock itself knows, and guards have nothing to carry.
+    since: Since,
 }
 
 impl<'a, L: Lockable + 'a> Drop for CountedGuard<'a, L> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(since) = self.hold.since {
-            self.hold.ns = elapsed(since);
-        }
-    }
-}
-
-impl Drop for Hold<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.since.is_some() {
-            self.stats.held(self.ns);
+        if mode::may_time() {
+            self.counted.end(self.since);
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct LockStats {
     name: CString,
     kind: CString,
     counters: Counters<2>,
+    made: Instant<Monotonic>,
     pub(super) wait: Histogram,
     pub(super) hold: Histogram,
     pub(super) sites: Sites,
@@ -52,6 +53,7 @@ impl LockStats {
                 name: CString::try_from(name)?,
                 kind: CString::try_from_fmt(fmt!("{kind}"))?,
                 counters: Counters::new()?,
+                made: Instant::now(),
                 wait: Histogram::new()?,
                 hold: Histogram::new()?,
                 sites: Sites::new(),
@@ -97,14 +99,20 @@ impl LockStats {
         self.sites.contended(at);
     }
 
-    /// Records how long a sampled acquisition waited.
-    pub(super) fn waited(&self, since: Instant<Monotonic>) {
-        self.wait.record(elapsed(since));
+    /// The clock of all times here, in ns.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_nanos()).unwrap_or(0)
     }
 
-    /// Records how long a sampled guard was held.
-    pub(super) fn held(&self, ns: u64) {
-        self.hold.record(ns);
+    /// Records how long a sampled acquisition waited.
+    pub(super) fn waited(&self, ns: u64) {
+        self.wait.record(ns);
+    }
+
+    /// Records how long a sampled guard was held, which is from `since` until now.
+    #[cold]
+    pub(super) fn held(&self, since: u64) {
+        self.hold.record(self.now().saturating_sub(since));
     }
 
     /// The name that the lock's owner gave it.
@@ -125,6 +133,11 @@ impl LockStats {
     /// How many of these acquisitions had to wait.
     pub fn contentions(&self) -> u64 {
         self.counters.count(CONTENDED)
+    }
+
+    /// How many times of waiting, and how many times of holding, were recorded.
+    pub fn times(&self) -> (u64, u64) {
+        (self.wait.quantiles().count, self.hold.quantiles().count)
     }
 
     /// Writes a JSON object.
@@ -173,9 +186,4 @@ impl LockStats {
             hold.p99
         ))
     }
-}
-
-/// The time since `since` in ns.
-pub(super) fn elapsed(since: Instant<Monotonic>) -> u64 {
-    u64::try_from(since.elapsed().as_nanos()).unwrap_or(0)
 }

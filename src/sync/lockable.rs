@@ -28,6 +28,9 @@ use kernel::prelude::*;
 pub trait Lockable {
     /// What this kind of lock is called.
     const KIND: &'static str;
+    /// Whether there is one guard at most at any time. What is kept beside such a lock for its
+    /// holder is then that holder's alone.
+    const EXCLUSIVE: bool = false;
     /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
     type Wait: Wait;
     /// What holds the lock, until it is dropped, and not for longer than `'a`.
@@ -72,12 +75,13 @@ kind!(
 macro_rules! lockable {
     (
         $(#[$doc:meta])*
-        [$($generics:tt)*] $lock:ty as $kind:expr, $wait:ty, $guard:ty,
+        [$($generics:tt)*] $lock:ty as $kind:expr, $exclusive:literal, $wait:ty, $guard:ty,
         |$this:ident| $acquire:expr, $try_acquire:expr
     ) => {
         $(#[$doc])*
         impl<$($generics)*> Lockable for $lock {
             const KIND: &'static str = $kind;
+            const EXCLUSIVE: bool = $exclusive;
             type Wait = $wait;
             type Guard<'a>
                 = $guard
@@ -102,56 +106,56 @@ macro_rules! lockable {
 }
 
 lockable!(
-    [T, B: BackendKind] Lock<T, B> as B::KIND, B::Wait, Guard<'a, T, B>,
+    [T, B: BackendKind] Lock<T, B> as B::KIND, true, B::Wait, Guard<'a, T, B>,
     |this| this.lock(), this.try_lock()
 );
 lockable!(
     /// The side of the writers: readers take nothing.
-    [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V> as "seqlock", Spinning,
+    [T: seqlock::Payload, V: seqlock::Variant] SeqLockIn<T, V> as "seqlock", true, Spinning,
     seqlock::WriteGuard<'a, T, V>,
     |this| this.write(), this.try_write()
 );
 lockable!(
     /// The lock of the writers: readers take nothing.
-    [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L> as "seqcount", L::Wait,
+    [T: seqcount::Payload, L: seqcount::Outer + Lockable] SeqCount<T, L> as "seqcount", true, L::Wait,
     seqcount::SeqGuard<'a, T, L>,
     |this| this.lock(), this.try_lock()
 );
 lockable!(
     /// The side of the writers: lookups take nothing.
-    [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B> as "rculist", B::Wait,
+    [T: Send + Sync + 'static, B: BackendKind] RcuList<T, B> as "rculist", true, B::Wait,
     rcu_list::Writer<'a, T, B>,
     |this| this.lock(), this.try_lock()
 );
 lockable!(
     /// The side of the writers.
-    [T, V: rwlock::Variant] RwLockIn<T, V> as "rwlock", Spinning, rwlock::WriteGuard<'a, T, V>,
+    [T, V: rwlock::Variant] RwLockIn<T, V> as "rwlock", true, Spinning, rwlock::WriteGuard<'a, T, V>,
     |this| this.write(), this.try_write()
 );
 lockable!(
     /// The side of the writers.
-    [T] RwSemaphore<T> as "rwsem", Sleeping, rwsem::WriteGuard<'a, T>,
+    [T] RwSemaphore<T> as "rwsem", true, Sleeping, rwsem::WriteGuard<'a, T>,
     |this| this.write(), this.try_write()
 );
 lockable!(
     /// The side of the writers. There is no trying: it has to wait for a grace period.
-    [T] PerCpuRwSemaphore<T> as "percpu_rwsem", Sleeping, rwsem::PerCpuWriteGuard<'a, T>,
+    [T] PerCpuRwSemaphore<T> as "percpu_rwsem", true, Sleeping, rwsem::PerCpuWriteGuard<'a, T>,
     |this| this.write(), None
 );
 lockable!(
-    /// A permit.
-    [] Semaphore as "semaphore", Sleeping, Permit<'a>,
+    /// A permit, of which there may be several.
+    [] Semaphore as "semaphore", false, Sleeping, Permit<'a>,
     |this| this.down(), this.try_down()
 );
 lockable!(
-    /// There is no trying: nobody waits for it, but on `PREEMPT_RT`.
-    [T: Send + Sync, V: local_lock::Variant] LocalLockIn<T, V> as "local_lock", Spinning,
+    /// There is no trying: nobody waits for it, but on `PREEMPT_RT`. Each CPU has its own.
+    [T: Send + Sync, V: local_lock::Variant] LocalLockIn<T, V> as "local_lock", false, Spinning,
     LocalLockGuard<'a, T, V>,
     |this| this.lock(), None
 );
 lockable!(
     /// An attempt. There is no trying: each is bounded anyway.
-    [T, V: resilient::Variant] ResilientSpinLockIn<T, V> as "resilient", RawSpinning,
+    [T, V: resilient::Variant] ResilientSpinLockIn<T, V> as "resilient", false, RawSpinning,
     Result<ResilientGuard<'a, T, V>>,
     |this| this.lock(), Some(this.lock())
 );

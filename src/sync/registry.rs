@@ -27,6 +27,7 @@ pub(crate) enum RegistryMutex {
     Locks,
     Watch,
     LockDirectories,
+    StatsMode,
 }
 
 impl RegistryMutex {
@@ -41,6 +42,7 @@ impl RegistryMutex {
                 Self::Locks => crate::ffi::childkernel_locks_mutex(),
                 Self::Watch => crate::ffi::childkernel_watch_mutex(),
                 Self::LockDirectories => crate::ffi::childkernel_lock_directories_mutex(),
+                Self::StatsMode => crate::ffi::childkernel_stats_mode_mutex(),
             }
         }
     }

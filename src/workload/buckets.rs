@@ -30,16 +30,16 @@ pub(super) fn mix(word: u64) -> u64 {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) key: u64,
     /// Never 0.
-    pub(super) value: u64,
+    pub(crate) value: u64,
     /// Tells the other two in another way.
     check: u64,
 }
 
 impl Entry {
-    pub(super) fn new(key: u64, value: u64) -> Self {
+    pub(crate) fn new(key: u64, value: u64) -> Self {
         Self {
             key,
             value,
@@ -56,11 +56,11 @@ impl Entry {
 type Bucket = KVec<Option<Entry>>;
 
 /// The buckets that one lock is for.
-pub(super) struct Shard(KVec<Bucket>);
+pub(crate) struct Shard(KVec<Bucket>);
 
 impl Shard {
     /// Makes as many buckets as `room` has items, each with so many places.
-    pub(super) fn new(room: impl Iterator<Item = usize>) -> Result<Self> {
+    pub(crate) fn new(room: impl Iterator<Item = usize>) -> Result<Self> {
         let mut buckets = KVec::new();
         for places in room {
             buckets.push(KVec::from_elem(None, places, GFP_KERNEL)?, GFP_KERNEL)?;
@@ -77,7 +77,7 @@ impl Shard {
     }
 
     /// The entry of a key, and how often the key is there.
-    pub(super) fn find(&self, row: usize, key: u64) -> (Option<Entry>, u64) {
+    pub(crate) fn find(&self, row: usize, key: u64) -> (Option<Entry>, u64) {
         let entries = self.bucket(row).iter().flatten();
         let mut found = entries.filter(|entry| entry.key == key);
         let first = found.next().copied();
@@ -96,14 +96,14 @@ impl Shard {
     /// # Errors
     ///
     /// `ENOSPC` if there is no place left, so that some key must be there twice.
-    pub(super) fn put(&mut self, row: usize, entry: Entry) -> Result {
+    pub(crate) fn put(&mut self, row: usize, entry: Entry) -> Result {
         let mut places = self.bucket_mut(row).iter_mut();
         let free = places.find(|place| place.is_none()).ok_or(ENOSPC)?;
         *free = Some(entry);
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, row: usize, key: u64) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, row: usize, key: u64) -> Option<Entry> {
         let mut places = self.bucket_mut(row).iter_mut();
         let place = places.find(|place| place.is_some_and(|entry| entry.key == key));
         place.and_then(Option::take)

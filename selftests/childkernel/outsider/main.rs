@@ -71,7 +71,7 @@ fn report(name: &str, result: Result) {
 
 type Check = fn(&'static ThisModule) -> Result;
 
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("spinlock", locks::spinlock),
     ("mutex", locks::mutex),
     ("seqlock", locks::seqlock),
@@ -88,6 +88,7 @@ const CHECKS: [(&str, Check); 16] = [
     ("error_ends_all_threads", children::error_ends_all_threads),
     ("restart", children::restart),
     ("modes", statistics::modes),
+    ("modes_change", statistics::modes_change),
 ];
 
 /// What stays until unload, to be looked at from outside.

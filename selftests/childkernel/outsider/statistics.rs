@@ -5,15 +5,17 @@
 use super::{eventually, is_over};
 use childkernel::{
     child::{Builder, State},
-    stats::{self, Counted, LockStats, Mode},
+    new_semaphore,
+    stats::{self, Counted, LockStats, Mode, SAMPLE},
     sync::{
         atomic::{Acquire, Atomic, Release},
-        new_spinlock,
+        new_mutex, new_spinlock,
         order::Sleeping,
-        Lockable, SpinLock,
+        Lockable, Mutex, Semaphore, SpinLock,
     },
 };
 use kernel::{
+    cpu::nr_cpu_ids,
     prelude::*,
     sync::Arc,
     time::{delay::fsleep, Delta},
@@ -38,6 +40,56 @@ pub(crate) fn modes(_: &'static ThisModule) -> Result {
     }
     ensure!(counts == [0, 1, 2]);
     ensure!(**lock.lock() == 3);
+    Ok(())
+}
+
+/// Takes a lock while times are taken, and again while they are not. Returns how many times were
+/// recorded after each had ended in the other mode, and the difference after many in this one.
+fn across_modes<L: Lockable>(lock: &Counted<L>) -> [u64; 3] {
+    let holds = || lock.stats().times().1;
+    stats::set_mode(Mode::Times);
+    // The first of all is timed.
+    let held = lock.lock();
+    stats::set_mode(Mode::Off);
+    drop(held);
+    let left_on = holds();
+    // Begun later than the one that was timed, and no less without times.
+    let held = lock.lock();
+    stats::set_mode(Mode::Times);
+    drop(held);
+    let left_off = holds();
+    // On whatever CPUs this is, one of them has its turn.
+    for _ in 0..u64::from(nr_cpu_ids()) * SAMPLE {
+        drop(lock.lock());
+    }
+    let (waits, holds) = lock.stats().times();
+    // That the first one has waited was known before the mode was changed.
+    [left_on, left_off, u64::from(holds > 0 && holds == waits - 1)]
+}
+
+/// How long a lock is held is recorded for who holds it, or not at all.
+pub(crate) fn modes_change(_: &'static ThisModule) -> Result {
+    // One that has a single holder, and one that may have several.
+    let mutex: Pin<KBox<Counted<Mutex<u64>>>> = KBox::pin_init(
+        Counted::new(c"outsider/changes", new_mutex!(0, "outsider_changes")),
+        GFP_KERNEL,
+    )?;
+    let semaphore: Pin<KBox<Counted<Semaphore>>> = KBox::pin_init(
+        Counted::new(c"outsider/permits", new_semaphore!(2, "outsider_permits")),
+        GFP_KERNEL,
+    )?;
+    let before = stats::mode();
+    let one = across_modes(&mutex);
+    let several = across_modes(&semaphore);
+    stats::set_mode(Mode::Times);
+    let (first, second) = (semaphore.lock(), semaphore.lock());
+    drop(first);
+    drop(second);
+    let (waits, holds) = semaphore.stats().times();
+    stats::set_mode(before);
+    ensure!(one == [0, 0, 1]);
+    ensure!(several == [0, 0, 1]);
+    ensure!(waits - 1 == holds);
     Ok(())
 }
 

@@ -32,4 +32,7 @@ lock_levels! {
     pub Watch,
     /// The list of all counted locks. Nothing is taken under it.
     pub CountedLocks,
+    /// How much is counted: held while it is changed. The kernel's own locks for patching code are
+    /// taken under it.
+    pub StatsMode,
 }
