@@ -25,8 +25,12 @@ mod clock;
 mod ffi;
 mod floor;
 mod locks;
+mod messages;
+mod messages_alone;
 mod pair;
 mod record;
+mod roundtrip;
+mod threads;
 
 /// So long a machine that has just booted, or loaded the module, is left alone, in ms.
 const SETTLE_MS: u32 = 3_000;
@@ -123,6 +127,14 @@ static STAGES: &[Stage] = &[
         figures: |_| pairs().count(),
         measure: measure_pairs,
     },
+    Stage {
+        figures: messages::figures,
+        measure: messages::measure,
+    },
+    Stage {
+        figures: roundtrip::figures,
+        measure: roundtrip::measure,
+    },
 ];
 
 /// All pairs.
@@ -133,6 +145,7 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
         locks::SLEEPING,
         locks::SEQUENCES,
         locks::PUBLISHED,
+        messages_alone::PAIRS,
     ]
     .into_iter()
     .flatten()

@@ -412,6 +412,25 @@ impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
         let more = unsafe { self.mailbox.channel.recv_more(into) };
         Ok(more.saturating_add(1))
     }
+
+    /// Receives what there is, as much as `into` has capacity for, without allocating. Returns how
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is nothing, `EPIPE` if there will be nothing either; `ENOSPC` if there is
+    /// no capacity at all.
+    pub fn try_recv_batch(&mut self, into: &mut KVec<T>) -> Result<usize> {
+        if into.len() >= into.capacity() {
+            return Err(ENOSPC);
+        }
+        let first = self.try_recv()?;
+        // There is room.
+        let _ = into.push_within_capacity(first);
+        // SAFETY: It is the only receiver, and borrowed exclusively.
+        let more = unsafe { self.mailbox.channel.recv_more(into) };
+        Ok(more.saturating_add(1))
+    }
 }
 
 impl<T: Send + 'static, C: Channel<T>> Deref for Receiver<T, C> {
