@@ -67,7 +67,39 @@ impl Post for InC {
     }
 }
 
-/// The same with what there is at once, up to a batch.
+/// Sends 1 to `n`, a batch at a time.
+fn send_batches<C: Channel<u64>>(
+    sender: &Sender<u64, C>,
+    n: u64,
+    batch: u32,
+    waits: Waits,
+) -> Result {
+    let mut values = KVec::with_capacity(batch as usize, GFP_KERNEL)?;
+    let batch = u64::from(batch);
+    let mut sent = 0u64;
+    while sent != n {
+        for i in 1..=batch {
+            // There is room.
+            let _ = values.push_within_capacity(sent.wrapping_add(i));
+        }
+        sent = sent.wrapping_add(batch);
+        if waits == Waits::Sleep {
+            sender.send_batch(&mut values)?;
+            continue;
+        }
+        let mut tries = 0;
+        while !values.is_empty() {
+            match sender.try_send_batch(&mut values) {
+                Ok(_) => (),
+                Err(EAGAIN) => tries = mail::wait(tries),
+                Err(why) => return Err(why),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Receives `n` values, what there is at once, up to a batch.
 fn recv_batches<C: Channel<u64>>(
     receiver: &mut Receiver<u64, C>,
     n: u64,
@@ -136,7 +168,9 @@ impl<C: Channel<u64> + 'static> Ours<C> {
 impl<C: Channel<u64> + 'static> Post for Ours<C> {
     #[inline(never)]
     fn send(&self, _: u32, n: u64, batch: u32, waits: Waits) -> Result {
-        let _ = batch;
+        if batch != 1 {
+            return send_batches(&self.sender, n, batch, waits);
+        }
         for value in 1..=n {
             self.send_one(value, waits)?;
         }

@@ -75,8 +75,9 @@ fn one<C: Channel<u64> + 'static>() -> Result<Arc<dyn Side>> {
 fn batch<C: Channel<u64> + 'static>() -> Result<Arc<dyn Side>> {
     ends::<C, _>(|sender, receiver, values, n| {
         for i in 0..BATCH {
-            let _ = sender.try_send(n.wrapping_add(i));
+            let _ = values.push_within_capacity(n.wrapping_add(i));
         }
+        let _ = sender.try_send_batch(values);
         let _ = receiver.try_recv_batch(values);
         let sum = values.iter().fold(0, |sum: u64, n| sum.wrapping_add(*n));
         values.clear();
