@@ -32,12 +32,16 @@ mod granularity;
 mod guarded;
 mod loads;
 mod locks;
+mod messages;
+mod messages_alone;
 mod ordered;
 mod pair;
 mod race;
 mod record;
+mod roundtrip;
 mod shared;
 mod table;
+mod threads;
 mod waits;
 
 /// So long a machine that has just booted, or loaded the module, is left alone, in ms.
@@ -177,6 +181,16 @@ static STAGES: &[Stage] = &[
         figures: granularity::figures,
         measure: granularity::measure,
     },
+    Stage {
+        name: "messages",
+        figures: messages::figures,
+        measure: messages::measure,
+    },
+    Stage {
+        name: "roundtrip",
+        figures: roundtrip::figures,
+        measure: roundtrip::measure,
+    },
     // The last one, as it may crash.
     Stage {
         name: "children",
@@ -226,6 +240,7 @@ fn pairs() -> impl Iterator<Item = &'static Pair> {
         ordered::PAIRS,
         loads::MEMORY,
         loads::TABLE,
+        messages_alone::PAIRS,
     ]
     .into_iter()
     .flatten()

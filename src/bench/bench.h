@@ -193,4 +193,46 @@ void childkernel_bench_table_free(struct childkernel_bench_table *table);
 void childkernel_bench_table(struct childkernel_bench_table *table,
 			     struct childkernel_bench_batch *batch);
 
+/*
+ * messages.c: mailboxes in C, for one receiver and up to four senders, and two
+ * threads that take turns. Senders are numbered from 0, and each sends 1 to n;
+ * batches are 1 to 64 and divide n; who receives n messages gets their sum.
+ */
+struct childkernel_bench_mail;
+
+struct childkernel_bench_mail *childkernel_bench_mail_alloc(u32 senders);
+void childkernel_bench_mail_free(struct childkernel_bench_mail *m);
+
+/* Waits a moment; counts how often that was. */
+u64 childkernel_bench_wait(u64 tries);
+
+#define CHILDKERNEL_BENCH_SEND(name) \
+	void childkernel_bench_##name##_send(struct childkernel_bench_mail *m, u32 sender, \
+					     u64 n, u32 batch)
+#define CHILDKERNEL_BENCH_RECV(name) \
+	u64 childkernel_bench_##name##_recv(struct childkernel_bench_mail *m, u64 n, u32 batch)
+/* One thread sends and receives n messages. */
+#define CHILDKERNEL_BENCH_ALONE(name) \
+	u64 childkernel_bench_##name##_alone(struct childkernel_bench_mail *m, u64 n)
+
+CHILDKERNEL_BENCH_SEND(ptr_ring);
+CHILDKERNEL_BENCH_RECV(ptr_ring);
+CHILDKERNEL_BENCH_SEND(kfifo);
+CHILDKERNEL_BENCH_RECV(kfifo);
+CHILDKERNEL_BENCH_SEND(llist);
+CHILDKERNEL_BENCH_RECV(llist);
+
+CHILDKERNEL_BENCH_ALONE(ptr_ring);
+CHILDKERNEL_BENCH_ALONE(ptr_ring_single);
+CHILDKERNEL_BENCH_ALONE(kfifo);
+CHILDKERNEL_BENCH_ALONE(kfifo_put);
+CHILDKERNEL_BENCH_ALONE(llist);
+CHILDKERNEL_BENCH_ALONE(ptr_ring_batch);
+CHILDKERNEL_BENCH_ALONE(kfifo_batch);
+CHILDKERNEL_BENCH_ALONE(llist_batch);
+
+/* Side 0 begins; there and back n times. */
+void childkernel_bench_ping_pong(struct childkernel_bench_mail *m, u32 side, u64 n);
+void childkernel_bench_completions(struct childkernel_bench_mail *m, u32 side, u64 n);
+
 #endif

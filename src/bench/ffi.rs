@@ -8,6 +8,8 @@ use crate::{ffi as raw, sync::atomic::Atomic};
 use core::ptr::NonNull;
 use kernel::{error::to_result, prelude::*};
 
+pub(super) mod mail;
+
 /// What the C twins work on: each primitive once, in C.
 ///
 /// # Invariants

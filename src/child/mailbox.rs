@@ -13,18 +13,18 @@
 //! | | |
 //! |---|---|
 //! | C header | [`include/linux/completion.h`](srctree/include/linux/completion.h) for sleeping; the ring is ours |
-//! | context | [`try_send`](Sender::try_send): process, softirq and hardirq; all else: process |
-//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes, with `try_send` |
+//! | context | [`try_send`](Sender::try_send) and [`try_send_batch`](Sender::try_send_batch): process, softirq and hardirq; all else: process |
+//! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: yes, with these two |
 //! | sleeps | sending waits for room and receiving for a message; what is named `try_` does not |
 //! | `PREEMPT_RT` | the same |
 //! | fairness | messages come out in the order in which their senders got a place, those of one sender in the order they were sent; senders that wait for room are woken in turn, but one that comes just then may be faster |
-//! | cost | one compare-and-swap and one full barrier to send, one full barrier to receive; a completion only if the other side sleeps |
+//! | cost | one compare-and-swap to send and one exchange to receive, for a batch as for a message; a completion only if the other side sleeps |
 //! | order | who receives a message sees what was done before it was sent |
 //! | errors | `EAGAIN` full, or empty; `EPIPE` closed; `ERESTARTSYS` a signal or a stop; `ETIMEDOUT` the limit is over |
 //!
 //! # From a hard interrupt
 //!
-//! Only [`try_send`](Sender::try_send). It takes no lock, nor frees or drops anything: a value that
+//! Only [`try_send`](Sender::try_send) and its batch. They take no lock, nor free or drop anything: a value that
 //! is not taken in comes back, and must not be dropped there either if that frees or sleeps. Put it
 //! back where it came from. Nor is a [`Sender`] to be made or dropped there.
 //!
@@ -54,8 +54,10 @@ use kernel::{
 };
 
 mod lock_free;
+pub mod memory;
 mod queue;
 pub mod ring;
+pub mod sleepers;
 
 pub use lock_free::LockFree;
 pub use queue::Guarded;
@@ -146,12 +148,20 @@ pub trait Channel<T>: Sized + Send + Sync {
     /// There is one receiver: its calls are ordered one after the other.
     unsafe fn recv(&self, wait: Wait) -> Result<T>;
 
+    /// Puts in those of the first values that have room, one after the other, and takes them off
+    /// the vector. Returns how many. From any context.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::try_send_batch`] says.
+    fn send_some(&self, values: &mut KVec<T>) -> Result<usize>;
+
     /// Takes out what there is, as much as `into` has capacity for. Returns how many.
     ///
     /// # Safety
     ///
     /// As [`recv`](Self::recv).
-    unsafe fn recv_more(&self, into: &mut KVec<T>) -> usize;
+    unsafe fn recv_some(&self, into: &mut KVec<T>) -> usize;
 
     /// Takes nothing in any more, and wakes all that wait. Any number of times.
     fn close(&self);
@@ -294,6 +304,7 @@ impl<T: Send + 'static, C: Channel<T>> Sender<T, C> {
     /// # Errors
     ///
     /// `EPIPE` if the mailbox is closed, `ERESTARTSYS` when interrupted. The value comes back.
+    #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.mailbox.channel.send(value, Wait::Interruptible)
     }
@@ -306,6 +317,7 @@ impl<T: Send + 'static, C: Channel<T>> Sender<T, C> {
     /// # Errors
     ///
     /// `EAGAIN` if there is none, `EPIPE` if the mailbox is closed. The value comes back.
+    #[inline]
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
         self.mailbox.channel.send(value, Wait::No)
     }
@@ -319,6 +331,49 @@ impl<T: Send + 'static, C: Channel<T>> Sender<T, C> {
     /// `ETIMEDOUT` when the limit is over, and as [`send`](Self::send). The value comes back.
     pub fn send_timeout(&self, value: T, limit: Jiffies) -> Result<(), SendError<T>> {
         self.mailbox.channel.send(value, Wait::Limit(limit))
+    }
+
+    /// Sends as many of these values as there is room for, the first ones, and takes them off the
+    /// vector. Returns how many. From any context, as [`try_send`](Self::try_send).
+    ///
+    /// The receiver gets them one after the other, with none of other senders in between.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if there is no room at all, `EPIPE` if the mailbox is closed. All values are still
+    /// there.
+    #[inline]
+    pub fn try_send_batch(&self, values: &mut KVec<T>) -> Result<usize> {
+        if values.is_empty() {
+            return Ok(0);
+        }
+        self.mailbox.channel.send_some(values)
+    }
+
+    /// Sends all these values in their order, and waits for room as [`send`](Self::send) does.
+    /// Those of other senders may come in between where it had to wait.
+    ///
+    /// Context: process.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send). What was sent is no longer in the vector, what was not still is.
+    pub fn send_batch(&self, values: &mut KVec<T>) -> Result {
+        loop {
+            match self.try_send_batch(values) {
+                Err(error) if error != EAGAIN => return Err(error),
+                _ => (),
+            }
+            let Ok(next) = values.remove(0) else {
+                return Ok(());
+            };
+            if let Err(back) = self.send(next) {
+                let error = back.error();
+                // There is room, where it was taken from.
+                let _ = values.insert_within_capacity(0, back.into_value());
+                return Err(error);
+            }
+        }
     }
 }
 
@@ -360,6 +415,7 @@ pub struct Receiver<T: Send + 'static, C: Channel<T> = LockFree<T>> {
 }
 
 impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
+    #[inline]
     fn recv_as(&mut self, wait: Wait) -> Result<T> {
         // SAFETY: It is the only receiver, and borrowed exclusively.
         unsafe { self.mailbox.channel.recv(wait) }
@@ -371,6 +427,7 @@ impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
     /// # Errors
     ///
     /// `EPIPE` if the mailbox is closed and empty, `ERESTARTSYS` when interrupted.
+    #[inline]
     pub fn recv(&mut self) -> Result<T> {
         self.recv_as(Wait::Interruptible)
     }
@@ -380,6 +437,7 @@ impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
     /// # Errors
     ///
     /// `EAGAIN` if there is none, `EPIPE` if there will be none either.
+    #[inline]
     pub fn try_recv(&mut self) -> Result<T> {
         self.recv_as(Wait::No)
     }
@@ -393,6 +451,29 @@ impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
         self.recv_as(Wait::Limit(limit))
     }
 
+    /// Receives what there is, and otherwise waits like this for the first.
+    #[inline]
+    fn batch_as(&mut self, into: &mut KVec<T>, wait: Wait) -> Result<usize> {
+        if into.len() >= into.capacity() {
+            return Err(ENOSPC);
+        }
+        // SAFETY: It is the only receiver, and borrowed exclusively.
+        match unsafe { self.mailbox.channel.recv_some(into) } {
+            0 => self.batch_waiting(into, wait),
+            some => Ok(some),
+        }
+    }
+
+    #[cold]
+    fn batch_waiting(&mut self, into: &mut KVec<T>, wait: Wait) -> Result<usize> {
+        let first = self.recv_as(wait)?;
+        // There is room.
+        let _ = into.push_within_capacity(first);
+        // SAFETY: It is the only receiver, and borrowed exclusively.
+        let more = unsafe { self.mailbox.channel.recv_some(into) };
+        Ok(more.saturating_add(1))
+    }
+
     /// Waits as [`recv`](Self::recv) does, and receives what there is then: as much as `into` has
     /// capacity for, without allocating. Returns how many.
     ///
@@ -402,15 +483,17 @@ impl<T: Send + 'static, C: Channel<T>> Receiver<T, C> {
     ///
     /// `ENOSPC` if there is no capacity at all, and as [`recv`](Self::recv).
     pub fn recv_batch(&mut self, into: &mut KVec<T>) -> Result<usize> {
-        if into.len() >= into.capacity() {
-            return Err(ENOSPC);
-        }
-        let first = self.recv()?;
-        // There is room.
-        let _ = into.push_within_capacity(first);
-        // SAFETY: It is the only receiver, and borrowed exclusively.
-        let more = unsafe { self.mailbox.channel.recv_more(into) };
-        Ok(more.saturating_add(1))
+        self.batch_as(into, Wait::Interruptible)
+    }
+
+    /// The same, if there is something.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there is no capacity at all, and as [`try_recv`](Self::try_recv).
+    #[inline]
+    pub fn try_recv_batch(&mut self, into: &mut KVec<T>) -> Result<usize> {
+        self.batch_as(into, Wait::No)
     }
 }
 

@@ -273,14 +273,18 @@ impl Channel<Question> for Slow {
         self.ring.send(value, wait)
     }
 
+    fn send_some(&self, values: &mut KVec<Question>) -> Result<usize> {
+        self.ring.send_some(values)
+    }
+
     unsafe fn recv(&self, wait: Wait) -> Result<Question> {
         // SAFETY: That is promised to us.
         unsafe { self.ring.recv(wait) }
     }
 
-    unsafe fn recv_more(&self, into: &mut KVec<Question>) -> usize {
+    unsafe fn recv_some(&self, into: &mut KVec<Question>) -> usize {
         // SAFETY: That is promised to us.
-        unsafe { self.ring.recv_more(into) }
+        unsafe { self.ring.recv_some(into) }
     }
 
     fn close(&self) {

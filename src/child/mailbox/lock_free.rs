@@ -3,55 +3,73 @@
 //! The mailbox's own channel: the ring, in the kernel's memory, and completions to sleep at.
 
 use super::{
-    ring::{self, PopError, PushError, Ring, Sleepers, Slot, Word},
+    memory::{self, Word},
+    ring::{Doze, PopError, PushError, Ring, Slot},
+    sleepers::Sleepers,
     wait_for, Channel, SendError, Wait,
 };
 use crate::{
     new_completion,
     sync::{
         atomic::{Acquire, Atomic, Full, Relaxed, Release},
-        barrier::smp_mb,
+        barrier::{barrier, smp_mb},
         Completion,
     },
 };
-use core::{cell::UnsafeCell, mem::MaybeUninit};
+use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
 use kernel::prelude::*;
 
 /// The kernel's memory, and its memory model.
 struct Kernel;
+
+/// Whether the processor keeps loads in their order, and stores in theirs, and no load before an
+/// earlier one of them but from a store: x86. A load that acquires and a store that releases are
+/// plain moves there, as they are in C, where Rust calls a function for them.
+const TOTAL_STORE_ORDER: bool = cfg!(target_arch = "x86_64");
 
 impl Word for Atomic<usize> {
     fn new(value: usize) -> Self {
         Atomic::new(value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn load_relaxed(&self) -> usize {
-        self.load(Relaxed)
+        // SAFETY: It is valid and aligned. Volatile, as READ_ONCE() is in C: one load of a word.
+        unsafe { self.as_ptr().read_volatile() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn load_acquire(&self) -> usize {
-        self.load(Acquire)
+        if !TOTAL_STORE_ORDER {
+            return self.load(Acquire);
+        }
+        let value = self.load_relaxed();
+        barrier();
+        value
     }
 
-    #[inline]
-    fn store_relaxed(&self, value: usize) {
-        self.store(value, Relaxed);
-    }
-
-    #[inline]
+    #[inline(always)]
     fn store_release(&self, value: usize) {
-        self.store(value, Release);
+        if !TOTAL_STORE_ORDER {
+            return self.store(value, Release);
+        }
+        barrier();
+        // SAFETY: It is valid and aligned. Volatile, as WRITE_ONCE() is in C: one store of a word.
+        unsafe { self.as_ptr().write_volatile(value) };
     }
 
-    #[inline]
+    #[inline(always)]
     fn cas_relaxed(&self, old: usize, new: usize) -> Result<(), usize> {
         self.cmpxchg(old, new, Relaxed).map(drop)
     }
+
+    #[inline(always)]
+    fn swap(&self, new: usize) -> usize {
+        self.xchg(new, Full)
+    }
 }
 
-impl<T> ring::Cell<T> for UnsafeCell<MaybeUninit<T>> {
+impl<T> memory::Cell<T> for UnsafeCell<MaybeUninit<T>> {
     fn vacant() -> Self {
         UnsafeCell::new(MaybeUninit::uninit())
     }
@@ -71,7 +89,7 @@ impl<T> ring::Cell<T> for UnsafeCell<MaybeUninit<T>> {
 
 // SAFETY: A vector that nobody changes gives the same slots each time, and may be shared as these;
 // the kernel's atomics and barriers are what they say.
-unsafe impl ring::Memory for Kernel {
+unsafe impl memory::Memory for Kernel {
     type Word = Atomic<usize>;
     type Cell<T> = UnsafeCell<MaybeUninit<T>>;
     type Slots<T> = KVVec<Slot<T, Self>>;
@@ -86,17 +104,17 @@ unsafe impl ring::Memory for Kernel {
 #[pin_data]
 pub struct LockFree<T> {
     ring: Ring<T, Kernel>,
-    /// The receiver, if it sleeps.
-    receiver: Sleepers<Kernel>,
+    /// Only the receiver writes it.
+    empty: Atomic<u64>,
+    /// The receiver sleeps here.
     #[pin]
     arrived: Completion,
+    wakes: Atomic<u64>,
     /// Senders that sleep.
     senders: Sleepers<Kernel>,
     #[pin]
     room: Completion,
     full: Atomic<u64>,
-    empty: Atomic<u64>,
-    wakes: Atomic<u64>,
 }
 
 /// Lock classes of their own, and not one for each type of message.
@@ -108,6 +126,24 @@ fn room() -> impl PinInit<Completion> {
     new_completion!("childkernel_mailbox_room")
 }
 
+/// Takes the first `count` values off a vector, which somebody else has now.
+///
+/// # Safety
+///
+/// There are so many, and they are no longer used.
+unsafe fn take_front<T>(values: &mut KVec<T>, count: usize) {
+    let ptr = values.as_mut_ptr();
+    let left = values.len().wrapping_sub(count);
+    if left != 0 {
+        // SAFETY: The rest, which is in the vector behind them, takes their place.
+        unsafe { ptr.copy_from(ptr.add(count), left) };
+    }
+    // SAFETY: It is what the vector is made of, with the values that are left of it.
+    let rest = unsafe { KVec::from_raw_parts(ptr, left, values.capacity()) };
+    // Nothing is freed: this may be a hard interrupt, and the memory is that of the rest.
+    core::mem::forget(core::mem::replace(values, rest));
+}
+
 fn ring<T>(depth: usize) -> Result<Ring<T, Kernel>> {
     let mut slots = KVVec::with_capacity(depth, GFP_KERNEL)?;
     for _ in 0..depth {
@@ -116,54 +152,76 @@ fn ring<T>(depth: usize) -> Result<Ring<T, Kernel>> {
     Ring::new(slots).map_err(|_| EINVAL)
 }
 
+/// So often the receiver looks again for a value that a sender is just putting in, before it
+/// sleeps for a moment.
+const LOOKS: u32 = 200;
+
 impl<T: Send> LockFree<T> {
-    /// Wakes the receiver if it sleeps, after a value was put in. From any context.
-    #[inline]
+    /// Wakes the receiver, after a value was put in whose sender found that it sleeps. From any
+    /// context.
+    #[cold]
     fn wake_receiver(&self) {
-        if self.receiver.claim(1) != 0 {
-            self.wakes.fetch_add(1, Relaxed);
-            self.arrived.complete();
-        }
+        self.wakes.fetch_add(1, Relaxed);
+        self.arrived.complete();
     }
 
-    /// Wakes as many senders as there is new room for.
-    #[inline]
+    /// Wakes as many senders as there is new room for, after the receiver found that some sleep.
+    #[cold]
     fn wake_senders(&self, slots: usize) {
-        for _ in 0..self.senders.claim(slots) {
+        for _ in 0..self.ring.wanted(&self.senders, slots) {
             self.room.complete();
         }
     }
 
-    /// Takes the caller's announcement back, or else the wake-up that is on its way.
-    fn stay_awake(sleepers: &Sleepers<Kernel>, wakeup: &Completion) {
-        if !sleepers.retract() {
-            // Who has claimed it does nothing before it completes: this is short.
-            wakeup.wait();
-        }
-    }
-
-    #[inline]
+    #[inline(always)]
     fn push(&self, value: T) -> Result<(), PushError<T>> {
-        self.ring.push(value)?;
-        self.wake_receiver();
+        if self.ring.push(value)? {
+            self.wake_receiver();
+        }
         Ok(())
     }
 
+    /// # Safety
+    ///
+    /// See [`Channel::recv`].
+    #[inline(always)]
+    unsafe fn pop(&self) -> Result<T, PopError> {
+        // SAFETY: The caller is the only receiver.
+        let (value, wanted) = unsafe { self.ring.pop() }?;
+        if wanted {
+            self.wake_senders(1);
+        }
+        Ok(value)
+    }
+
+    /// Takes a sender's announcement back, or else the wake-up that is on its way.
+    fn sender_stays_awake(&self) {
+        if !self.senders.retract() {
+            // Who has claimed it does nothing before it completes: this is short.
+            self.room.wait();
+        }
+    }
+
+    /// Has found no room for a value.
     #[cold]
+    fn no_room(&self, value: T, wait: Wait) -> Result<(), SendError<T>> {
+        self.full.fetch_add(1, Relaxed);
+        match wait {
+            Wait::No => Err(SendError::new(value, EAGAIN)),
+            wait => self.push_waiting(value, wait),
+        }
+    }
+
     fn push_waiting(&self, mut value: T, mut wait: Wait) -> Result<(), SendError<T>> {
         loop {
             self.senders.announce();
-            match self.push(value) {
-                Err(PushError::Full(back)) => value = back,
-                done => {
-                    Self::stay_awake(&self.senders, &self.room);
-                    return done.map_err(|error| SendError::of(error, EAGAIN));
+            let waited = match self.ring.want_room() {
+                true => wait_for(&self.room, &mut wait).inspect_err(|_| self.sender_stays_awake()),
+                false => {
+                    self.sender_stays_awake();
+                    Ok(())
                 }
-            }
-            let waited = wait_for(&self.room, &mut wait);
-            if waited.is_err() {
-                Self::stay_awake(&self.senders, &self.room);
-            }
+            };
             // Also if the wait has ended for another reason: room that we were told of, and no
             // other sender, is not left unused.
             match (self.push(value), waited) {
@@ -181,26 +239,64 @@ impl<T: Send> LockFree<T> {
     /// See [`Channel::recv`].
     #[cold]
     unsafe fn pop_waiting(&self, mut wait: Wait) -> Result<T> {
+        // Only we write it.
+        let empty = self.empty.load(Relaxed).wrapping_add(1);
+        self.empty.store(empty, Relaxed);
+        if let Wait::No = wait {
+            return Err(EAGAIN);
+        }
         loop {
-            self.receiver.announce();
             // SAFETY: The caller is the only receiver.
-            match unsafe { self.ring.pop() } {
-                Err(PopError::Empty) => (),
-                done => {
-                    Self::stay_awake(&self.receiver, &self.arrived);
-                    return done.map_err(|_| EPIPE);
+            let waited = match unsafe { self.ring.fall_asleep() } {
+                Doze::Asleep => {
+                    let waited = wait_for(&self.arrived, &mut wait);
+                    if waited.is_err() && !self.ring.stay_awake() {
+                        // Who has found us asleep does nothing before it completes but put a
+                        // value in: this is short.
+                        self.arrived.wait();
+                    }
+                    waited
                 }
-            }
-            let waited = wait_for(&self.arrived, &mut wait);
-            if waited.is_err() {
-                Self::stay_awake(&self.receiver, &self.arrived);
-            }
+                // SAFETY: The caller is the only receiver.
+                Doze::Late => unsafe { self.wait_for_sender(&mut wait) },
+                Doze::Awake => Ok(()),
+                Doze::Over => return Err(EPIPE),
+            };
             // SAFETY: The caller is the only receiver.
-            match unsafe { self.ring.pop() } {
+            match unsafe { self.pop() } {
                 Ok(value) => return Ok(value),
                 Err(PopError::Closed) => return Err(EPIPE),
                 Err(PopError::Empty) => waited?,
             }
+        }
+    }
+
+    /// Waits for a sender that has a place already and was interrupted before its value was in.
+    /// It wakes nobody then.
+    ///
+    /// # Safety
+    ///
+    /// See [`Channel::recv`].
+    unsafe fn wait_for_sender(&self, wait: &mut Wait) -> Result {
+        for _ in 0..LOOKS {
+            // SAFETY: The caller is the only receiver.
+            if unsafe { self.ring.is_ready() } {
+                return Ok(());
+            }
+            core::hint::spin_loop();
+        }
+        // Nothing completes this, as nobody was told of it: a jiffy's sleep, or a stop.
+        let mut moment = match wait {
+            Wait::Limit(0) => return Err(ETIMEDOUT),
+            Wait::Limit(left) => {
+                *left = left.saturating_sub(1);
+                Wait::Limit(1)
+            }
+            _ => Wait::Limit(1),
+        };
+        match wait_for(&self.arrived, &mut moment) {
+            Err(error) if error == ETIMEDOUT => Ok(()),
+            other => other,
         }
     }
 }
@@ -218,73 +314,85 @@ impl<T: Send> Channel<T> for LockFree<T> {
     fn new(depth: usize) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             ring: ring(depth)?,
-            receiver: Sleepers::new(),
+            empty: Atomic::new(0),
             arrived <- arrived(),
+            wakes: Atomic::new(0),
             senders: Sleepers::new(),
             room <- room(),
             full: Atomic::new(0),
-            empty: Atomic::new(0),
-            wakes: Atomic::new(0),
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&self, value: T, wait: Wait) -> Result<(), SendError<T>> {
         match self.push(value) {
-            Err(PushError::Full(value)) => {
-                self.full.fetch_add(1, Relaxed);
-                match wait {
-                    Wait::No => Err(SendError::new(value, EAGAIN)),
-                    wait => self.push_waiting(value, wait),
+            Ok(()) => Ok(()),
+            Err(PushError::Full(value)) => self.no_room(value, wait),
+            Err(PushError::Closed(value)) => Err(SendError::new(value, EPIPE)),
+        }
+    }
+
+    fn send_some(&self, values: &mut KVec<T>) -> Result<usize> {
+        let count = values.len();
+        let Some(from) = NonNull::new(values.as_mut_ptr()).filter(|_| count != 0) else {
+            return Ok(0);
+        };
+        // SAFETY: There are so many. Those that are taken in are the vector's no longer: below.
+        let taken = match unsafe { self.ring.push_some(from, count) } {
+            Ok((taken, asleep)) => {
+                // SAFETY: They were taken in.
+                unsafe { take_front(values, taken) };
+                if asleep {
+                    self.wake_receiver();
                 }
+                taken
             }
-            done => done.map_err(|error| SendError::of(error, EAGAIN)),
+            Err(PushError::Full(())) => 0,
+            Err(PushError::Closed(())) => return Err(EPIPE),
+        };
+        if taken != count {
+            self.full.fetch_add(1, Relaxed);
+        }
+        match taken {
+            0 => Err(EAGAIN),
+            taken => Ok(taken),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn recv(&self, wait: Wait) -> Result<T> {
+        // SAFETY: The caller is the only receiver.
+        match unsafe { self.pop() } {
+            Ok(value) => Ok(value),
+            Err(PopError::Closed) => Err(EPIPE),
+            // SAFETY: The caller is the only receiver.
+            Err(PopError::Empty) => unsafe { self.pop_waiting(wait) },
         }
     }
 
     #[inline]
-    unsafe fn recv(&self, wait: Wait) -> Result<T> {
+    unsafe fn recv_some(&self, into: &mut KVec<T>) -> usize {
         // SAFETY: The caller is the only receiver.
-        let value = match unsafe { self.ring.pop() } {
-            Ok(value) => value,
-            Err(PopError::Closed) => return Err(EPIPE),
-            Err(PopError::Empty) => {
-                self.empty.fetch_add(1, Relaxed);
-                match wait {
-                    Wait::No => return Err(EAGAIN),
-                    // SAFETY: The caller is the only receiver.
-                    wait => unsafe { self.pop_waiting(wait) }?,
+        match unsafe { self.ring.pop_some(into.spare_capacity_mut()) } {
+            Ok((taken, wanted)) => {
+                // SAFETY: So many were written there.
+                unsafe { into.inc_len(taken) };
+                if wanted {
+                    self.wake_senders(taken);
                 }
+                taken
             }
-        };
-        self.wake_senders(1);
-        Ok(value)
-    }
-
-    unsafe fn recv_more(&self, into: &mut KVec<T>) -> usize {
-        let mut taken: usize = 0;
-        while into.len() < into.capacity() {
-            // SAFETY: The caller is the only receiver.
-            let Ok(value) = (unsafe { self.ring.pop() }) else {
-                break;
-            };
-            // There is room: that was the condition.
-            let _ = into.push_within_capacity(value);
-            taken = taken.wrapping_add(1);
+            Err(_) => 0,
         }
-        if taken != 0 {
-            // One barrier for all of them.
-            self.wake_senders(taken);
-        }
-        taken
     }
 
     fn close(&self) {
-        self.ring.close();
-        for _ in 0..self.receiver.claim(usize::MAX) {
+        if self.ring.close() {
             self.arrived.complete();
         }
-        self.wake_senders(usize::MAX);
+        for _ in 0..self.senders.claim(usize::MAX) {
+            self.room.complete();
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -162,7 +162,24 @@ impl<T: Send> Channel<T> for Guarded<T> {
         Ok(value)
     }
 
-    unsafe fn recv_more(&self, into: &mut KVec<T>) -> usize {
+    fn send_some(&self, values: &mut KVec<T>) -> Result<usize> {
+        let mut sent: usize = 0;
+        while let Ok(value) = values.remove(0) {
+            if let Err(back) = self.send(value, Wait::No) {
+                let error = back.error();
+                // There is room, where it was taken from.
+                let _ = values.insert_within_capacity(0, back.into_value());
+                if sent == 0 {
+                    return Err(error);
+                }
+                break;
+            }
+            sent = sent.wrapping_add(1);
+        }
+        Ok(sent)
+    }
+
+    unsafe fn recv_some(&self, into: &mut KVec<T>) -> usize {
         let mut taken: usize = 0;
         while into.len() < into.capacity() {
             let Some(permit) = self.values.try_down() else {

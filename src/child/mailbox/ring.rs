@@ -5,80 +5,61 @@
 //! Nothing here knows the kernel: memory is reached through [`Memory`], so that the same file can
 //! be compiled in user space and all interleavings of it be tried there.
 //!
-//! The ring is Dmitry Vyukov's bounded queue, with one consumer. Each slot has a number that says
-//! whose turn it is. Positions count in steps of two and wrap; a slot's number is
+//! Two words say it all, each on a cache line of its own: the tail, which senders move, and the
+//! head, which only the receiver moves. Positions count in steps and wrap.
 //!
-//! - the position `p` whose sender may fill it,
-//! - `p + 1` while it has the value of position `p`,
-//! - `p + 2 * depth` once that was taken: the position that is next there.
+//! - A sender claims a position, or several, by a compare-and-swap of the tail, puts its values in
+//!   and then says in each slot that the value of this position is there. The receiver looks at
+//!   the slots alone and never writes them, so a slot's cache line crosses once in each direction
+//!   and lap.
+//! - The receiver gives room back by moving the head, once for a batch. Senders know the head from
+//!   hearsay, in a word beside the tail, and look it up when that says that there is no room.
+//!
+//! # Who sleeps
+//!
+//! Who is about to sleep sets a bit in the very word that the other side has to change before there
+//! is anything to wake for: the receiver in the tail, senders in the head. Each word has one order
+//! of all its changes, so that either the one that changes it finds the bit, or the one that sets
+//! the bit finds the change, and does not sleep. That takes no barrier on either side: a message
+//! costs its sender one atomic operation and its receiver one.
+//!
+//! | | the receiver, at the tail | senders, at the head |
+//! |---|---|---|
+//! | sets the bit | [`fall_asleep`](Ring::fall_asleep), if no position is given out | [`want_room`](Ring::want_room), if there is no room |
+//! | clears it, and wakes | who claims the next position, when its value is in; [`close`](Ring::close) | the receiver, when it moves the head; it sets it again while any are left |
+//! | clears it, awake | [`stay_awake`](Ring::stay_awake) | nobody: it costs a look |
+//!
+//! A receiver that finds a position given out and its value not there yet has nobody to wake it: it
+//! has to look again by itself. That is as long as a sender takes to move a value.
 //!
 //! The lowest bit of the tail says that the ring is closed. As a sender claims its position by
 //! changing the tail, none does so after that.
 
-use core::{marker::PhantomData, ops::Deref};
+use super::{
+    memory::{Cell, Memory, Word},
+    sleepers::Sleepers,
+};
+use core::{
+    marker::PhantomData,
+    mem::MaybeUninit,
+    ptr::{self, NonNull},
+};
 
-/// One step from a position to the next.
-const STEP: usize = 2;
+/// One step from a position to the next: so much to the left of a place is its position.
+const SHIFT: u32 = 2;
+const STEP: usize = 1 << SHIFT;
 /// The bit of the tail that says that no position is given out any more.
 const CLOSED: usize = 1;
-
-/// An atomic word, with the accesses that are used here and no others.
-pub trait Word: Send + Sync {
-    /// A word of this value.
-    fn new(value: usize) -> Self;
-    /// A load that orders nothing.
-    fn load_relaxed(&self) -> usize;
-    /// A load with what follows after it.
-    fn load_acquire(&self) -> usize;
-    /// A store that orders nothing.
-    fn store_relaxed(&self, value: usize);
-    /// A store with what precedes before it.
-    fn store_release(&self, value: usize);
-    /// Puts `new` in the place of `old`, or gives what is there instead. Orders nothing.
-    fn cas_relaxed(&self, old: usize, new: usize) -> Result<(), usize>;
-}
-
-/// Room for one value, that does not know whether it has one.
-pub trait Cell<T> {
-    /// Room without a value.
-    fn vacant() -> Self;
-
-    /// Moves a value in.
-    ///
-    /// # Safety
-    ///
-    /// It has none, and nobody else uses it meanwhile.
-    unsafe fn put(&self, value: T);
-
-    /// Moves the value out.
-    ///
-    /// # Safety
-    ///
-    /// It has one, and nobody else uses it meanwhile.
-    unsafe fn take(&self) -> T;
-}
-
-/// What the ring is made of.
-///
-/// # Safety
-///
-/// `Slots` gives the same slots each time it is dereferenced. Words order as they say, and
-/// [`full_barrier`](Self::full_barrier) does. `Slots<T>` may be moved to and shared with any thread
-/// if `T` is `Send`.
-pub unsafe trait Memory: Sized {
-    /// An atomic word.
-    type Word: Word;
-    /// Room for a value.
-    type Cell<T>: Cell<T>;
-    /// Owns the slots.
-    type Slots<T>: Deref<Target = [Slot<T, Self>]>;
-
-    /// All that precedes before all that follows.
-    fn full_barrier();
-}
+/// The bit of the tail that says that the receiver sleeps.
+const ASLEEP: usize = 2;
+/// The bit of the head that says that senders sleep.
+const WANTED: usize = 1;
+/// What is a position in either word.
+const POSITION: usize = !(STEP - 1);
 
 /// One place of a ring.
 pub struct Slot<T, M: Memory> {
+    /// `p + 1` once the value of position `p` is in.
     turn: M::Word,
     cell: M::Cell<T>,
 }
@@ -87,6 +68,7 @@ impl<T, M: Memory> Slot<T, M> {
     /// A slot without a value.
     pub fn vacant() -> Self {
         Self {
+            // Of no position: these are even.
             turn: M::Word::new(0),
             cell: M::Cell::vacant(),
         }
@@ -110,18 +92,45 @@ pub enum PopError {
     Closed,
 }
 
+/// What a receiver that finds nothing can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doze {
+    /// Sleep: it will be woken.
+    Asleep,
+    /// Look again: a sender has a position, but its value is not in yet.
+    Late,
+    /// Take the next value.
+    Awake,
+    /// Go: all that were sent were taken, and no more come.
+    Over,
+}
+
+/// Keeps what one side writes off the cache lines of the other, and off the lines that are fetched
+/// together with these.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+/// What senders write.
+struct Front<M: Memory> {
+    /// The next position that a sender claims, [`CLOSED`] and [`ASLEEP`].
+    tail: M::Word,
+    /// A position where the head has been.
+    seen: M::Word,
+}
+
 /// A bounded queue of many senders and one receiver.
 ///
 /// # Invariants
 ///
-/// The number of slots is a power of two. The slot of position `p` has a value of that position
-/// exactly while its turn is `p + 1`; while its turn is `p` its cell belongs to the sender that
-/// moved the tail from `p`.
+/// The number of slots is a power of two. `seen <= head <= tail <= head + depth`, in positions.
+/// The cells of positions from head to tail belong to who has claimed them until their slots' turn
+/// is theirs plus one, and have a value from then on, which is the receiver's. All others have none.
 pub struct Ring<T, M: Memory> {
-    /// The next position that a sender claims, and [`CLOSED`].
-    tail: M::Word,
-    /// The next position to be taken. Only the receiver writes it.
-    head: M::Word,
+    front: Apart<Front<M>>,
+    /// The next position to be taken, and [`WANTED`]. Only the receiver moves it.
+    head: Apart<M::Word>,
+    /// Not 0 once it is closed: a receiver that waits in a loop does not fetch the tail.
+    closed: M::Word,
     slots: M::Slots<T>,
     _owns: PhantomData<T>,
 }
@@ -142,15 +151,14 @@ impl<T, M: Memory> Ring<T, M> {
         // As jiffies do, positions begin just before they wrap: what does not stand that is found
         // at once.
         let first = slots.len().wrapping_mul(STEP).wrapping_neg();
-        let mut position = first;
-        for slot in slots.iter() {
-            // INVARIANT: No slot has a value. Whoever shares the ring orders this before.
-            slot.turn.store_relaxed(position);
-            position = position.wrapping_add(STEP);
-        }
+        // INVARIANT: No slot has a value, and no position is claimed.
         Ok(Self {
-            tail: M::Word::new(first),
-            head: M::Word::new(first),
+            front: Apart(Front {
+                tail: M::Word::new(first),
+                seen: M::Word::new(first),
+            }),
+            head: Apart(M::Word::new(first)),
+            closed: M::Word::new(0),
             slots,
             _owns: PhantomData,
         })
@@ -161,13 +169,19 @@ impl<T, M: Memory> Ring<T, M> {
         self.slots.len()
     }
 
+    /// How far it is from a position to the same place in the next lap.
+    #[inline]
+    fn lap(&self) -> usize {
+        self.slots.len().wrapping_mul(STEP)
+    }
+
     /// How many it has just about now, those included that are being put in.
     pub fn len(&self) -> usize {
         // Both move on meanwhile, so that the difference may be anything near the truth.
-        let head = self.head.load_relaxed();
-        let tail = self.tail.load_relaxed() & !CLOSED;
+        let head = self.head.0.load_relaxed() & POSITION;
+        let tail = self.front.0.tail.load_relaxed() & POSITION;
         match tail.wrapping_sub(head) as isize {
-            ahead if ahead > 0 => (ahead as usize / STEP).min(self.depth()),
+            ahead if ahead > 0 => (ahead as usize >> SHIFT).min(self.depth()),
             _ => 0,
         }
     }
@@ -177,101 +191,314 @@ impl<T, M: Memory> Ring<T, M> {
         self.len() == 0
     }
 
-    /// The slot of this position.
-    fn slot(&self, position: usize) -> Option<&Slot<T, M>> {
+    /// The slot of this position among all of them.
+    #[inline(always)]
+    fn slot(slots: &[Slot<T, M>], position: usize) -> &Slot<T, M> {
         // A power of two: that positions wrap makes no difference.
-        let mask = self.slots.len().wrapping_sub(1);
-        self.slots.get((position / STEP) & mask)
+        let index = (position >> SHIFT) & slots.len().wrapping_sub(1);
+        // SAFETY: By the invariant there are some; whatever the position, it is less than that.
+        unsafe { slots.get_unchecked(index) }
+    }
+
+    /// How many positions from this one on, up to `most`, have no value of the lap before.
+    #[inline(always)]
+    fn room(&self, position: usize, most: usize) -> usize {
+        // Less than none for a head of long ago. More than there are for a position that is not
+        // the tail any more: it will not be claimed.
+        let left = |head: usize| {
+            let ahead = position.wrapping_sub(head);
+            self.lap().wrapping_sub(ahead) as isize >> SHIFT
+        };
+        let front = &self.front.0;
+        let most = most as isize;
+        // Acquire: pairs with the release below, of who has looked it up.
+        if left(front.seen.load_acquire()) >= most {
+            return most as usize;
+        }
+        // Acquire: pairs with the swap of the receiver. It has moved the old values out before we
+        // write over them.
+        let head = self.head.0.load_acquire() & POSITION;
+        // Release: pairs with the acquire above. An older one in its place is as true.
+        front.seen.store_release(head);
+        left(head).clamp(0, most) as usize
+    }
+
+    /// Claims positions for up to `most` values, at least one: the first, how many they are, and
+    /// whether the receiver is to be woken when the values are in.
+    #[inline(always)]
+    fn claim(&self, most: usize) -> Result<(usize, usize, bool), PushError<()>> {
+        let tail = &self.front.0.tail;
+        let mut now = tail.load_relaxed();
+        loop {
+            if now & CLOSED != 0 {
+                return Err(PushError::Closed(()));
+            }
+            let position = now & POSITION;
+            let count = self.room(position, most);
+            if count == 0 {
+                return Err(PushError::Full(()));
+            }
+            // INVARIANT: They have no value, since the tail is still where we saw it: whoever
+            // moved `seen` past it would have seen it moved before. Relaxed: it decides whose the
+            // positions are, and whether the receiver sleeps. Values are published in their slots.
+            match tail.cas_relaxed(now, position.wrapping_add(count.wrapping_mul(STEP))) {
+                Ok(()) => return Ok((position, count, now & ASLEEP != 0)),
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Puts a value in at a position, whose slot this is.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed it, and does this once.
+    #[inline(always)]
+    unsafe fn fill(slot: &Slot<T, M>, position: usize, value: T) {
+        // SAFETY: By the invariant there is no value, and the cell is the caller's.
+        unsafe { slot.cell.put(value) };
+        // Release: pairs with the acquire of the receiver, which sees the value.
+        // INVARIANT: The value is in.
+        slot.turn.store_release(position.wrapping_add(1));
     }
 
     /// Takes a value in, from any context. Never waits; tries again only if another was faster.
-    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
-        let mut tail = self.tail.load_relaxed();
-        loop {
-            if tail & CLOSED != 0 {
-                return Err(PushError::Closed(value));
+    ///
+    /// Returns whether the receiver sleeps: the caller has to wake it then.
+    #[inline(always)]
+    pub fn push(&self, value: T) -> Result<bool, PushError<T>> {
+        match self.claim(1) {
+            Ok((position, _, asleep)) => {
+                // SAFETY: Just claimed.
+                unsafe { Self::fill(Self::slot(&self.slots, position), position, value) };
+                Ok(asleep)
             }
-            let Some(slot) = self.slot(tail) else {
-                return Err(PushError::Full(value));
-            };
-            // Acquire: pairs with the release of `pop`. The receiver has moved the old value out
-            // before we write over it.
-            let turn = slot.turn.load_acquire();
-            match turn.wrapping_sub(tail) as isize {
-                // Relaxed: it only decides whose the position is; the value is published below.
-                0 => match self.tail.cas_relaxed(tail, tail.wrapping_add(STEP)) {
-                    Ok(()) => {
-                        // SAFETY: The turn was this position's, so there is no value; who moves
-                        // the tail from here has the cell until it gives the turn away.
-                        unsafe { slot.cell.put(value) };
-                        // Release: pairs with the acquire of `pop`, which sees the value; and with
-                        // the one above, of a sender that sees this turn and then a newer tail.
-                        // INVARIANT: The value is in.
-                        slot.turn.store_release(tail.wrapping_add(1));
-                        return Ok(());
-                    }
-                    Err(now) => tail = now,
-                },
-                // A lap behind: it still has the value of that lap, or soon will.
-                behind if behind < 0 => return Err(PushError::Full(value)),
-                // Others were faster. Who filled the slot had moved the tail before, so that it
-                // is not the same again.
-                _ => tail = self.tail.load_relaxed(),
-            }
+            Err(PushError::Full(())) => Err(PushError::Full(value)),
+            Err(PushError::Closed(())) => Err(PushError::Closed(value)),
         }
+    }
+
+    /// Takes in as many of these values as there is room for, at least one, one after the other.
+    /// From any context.
+    ///
+    /// Returns how many, and whether the receiver sleeps: the caller has to wake it then.
+    ///
+    /// # Safety
+    ///
+    /// There are `count` values, at least one. Those that are taken in are no longer the caller's.
+    #[inline]
+    pub unsafe fn push_some(
+        &self,
+        from: NonNull<T>,
+        count: usize,
+    ) -> Result<(usize, bool), PushError<()>> {
+        let (first, count, asleep) = self.claim(count)?;
+        let slots = &*self.slots;
+        let mut position = first;
+        for i in 0..count {
+            // SAFETY: No more than there are. It moves, by the safety requirements.
+            let value = unsafe { ptr::read(from.as_ptr().add(i)) };
+            // SAFETY: Just claimed.
+            unsafe { Self::fill(Self::slot(slots, position), position, value) };
+            position = position.wrapping_add(STEP);
+        }
+        Ok((count, asleep))
+    }
+
+    /// Whether the value of this position is in its slot.
+    #[inline(always)]
+    fn is_in(slot: &Slot<T, M>, position: usize) -> bool {
+        // Acquire: pairs with the release of `fill`; the value is seen whole.
+        slot.turn.load_acquire() == position.wrapping_add(1)
     }
 
     /// Takes the next value out. Never waits.
     ///
+    /// Returns whether senders sleep, too: see [`wanted`](Self::wanted).
+    ///
     /// # Safety
     ///
     /// There is one receiver: calls are ordered one after the other.
-    pub unsafe fn pop(&self) -> Result<T, PopError> {
-        // Relaxed: only we write it.
-        let head = self.head.load_relaxed();
-        let Some(slot) = self.slot(head) else {
-            return Err(PopError::Empty);
-        };
-        // Acquire: pairs with the release of `push`; the value is seen whole.
-        if slot.turn.load_acquire() != head.wrapping_add(1) {
-            // Relaxed: closed, the tail never changes again. If it is the head then nobody has
-            // claimed this position, nor will.
-            return Err(if self.tail.load_relaxed() == head | CLOSED {
-                PopError::Closed
-            } else {
-                PopError::Empty
-            });
+    #[inline(always)]
+    pub unsafe fn pop(&self) -> Result<(T, bool), PopError> {
+        // Relaxed: only we move it.
+        let position = self.head.0.load_relaxed() & POSITION;
+        let slot = Self::slot(&self.slots, position);
+        if !Self::is_in(slot, position) {
+            return Err(self.nothing(position));
         }
-        // SAFETY: By the invariant there is a value; the turn is the receiver's, which the caller
-        // is alone.
+        // SAFETY: By the invariant there is a value, and it is the receiver's, which the caller is
+        // alone.
         let value = unsafe { slot.cell.take() };
-        // Relaxed: for `len` and for ourselves.
-        self.head.store_relaxed(head.wrapping_add(STEP));
-        // Release: pairs with the acquire of `push`; the value is out before another comes in.
-        // INVARIANT: The value is out, and the next lap's position has the turn.
-        let lap = self.slots.len().wrapping_mul(STEP);
-        slot.turn.store_release(head.wrapping_add(lap));
-        Ok(value)
+        Ok((value, self.leave(position.wrapping_add(STEP))))
+    }
+
+    /// Takes out as many values as there are, up to the length of `into`, and gives their room back
+    /// at once.
+    ///
+    /// Returns how many it has written there, one at least, and whether senders sleep: see
+    /// [`wanted`](Self::wanted).
+    ///
+    /// # Safety
+    ///
+    /// As [`pop`](Self::pop).
+    #[inline]
+    pub unsafe fn pop_some(&self, into: &mut [MaybeUninit<T>]) -> Result<(usize, bool), PopError> {
+        let slots = &*self.slots;
+        let first = self.head.0.load_relaxed() & POSITION;
+        let mut position = first;
+        for room in into {
+            let slot = Self::slot(slots, position);
+            if !Self::is_in(slot, position) {
+                break;
+            }
+            // SAFETY: As in `pop`.
+            room.write(unsafe { slot.cell.take() });
+            position = position.wrapping_add(STEP);
+        }
+        if position == first {
+            return Err(self.nothing(first));
+        }
+        let count = position.wrapping_sub(first) >> SHIFT;
+        Ok((count, self.leave(position)))
+    }
+
+    /// Moves the head here. Returns whether senders sleep.
+    #[inline(always)]
+    fn leave(&self, position: usize) -> bool {
+        // Full: the values are out before others come in, which pairs with the acquire of `room`;
+        // and what a sleeper has counted before it set the bit is seen.
+        // INVARIANT: The values up to here are out.
+        self.head.0.swap(position) & WANTED != 0
+    }
+
+    /// Why there is no value at the head.
+    #[inline]
+    fn nothing(&self, position: usize) -> PopError {
+        // Acquire: pairs with the release of `close`. Closed, the tail gives out no position any
+        // more: if it is the head then nobody has claimed this position, nor will.
+        let tail = || self.front.0.tail.load_relaxed() & POSITION;
+        if self.closed.load_acquire() != 0 && tail() == position {
+            PopError::Closed
+        } else {
+            PopError::Empty
+        }
+    }
+
+    /// Whether there is something to take.
+    ///
+    /// # Safety
+    ///
+    /// As [`pop`](Self::pop).
+    pub unsafe fn is_ready(&self) -> bool {
+        let position = self.head.0.load_relaxed() & POSITION;
+        Self::is_in(Self::slot(&self.slots, position), position)
+    }
+
+    /// Says that the receiver is about to sleep, unless there is a reason not to.
+    ///
+    /// It is woken once: by a sender, or by who closes the ring. If it gets up by itself it has to
+    /// say so by [`stay_awake`](Self::stay_awake).
+    ///
+    /// # Safety
+    ///
+    /// As [`pop`](Self::pop).
+    pub unsafe fn fall_asleep(&self) -> Doze {
+        let position = self.head.0.load_relaxed() & POSITION;
+        let tail = &self.front.0.tail;
+        let mut now = tail.load_relaxed();
+        loop {
+            if now & POSITION != position {
+                return match Self::is_in(Self::slot(&self.slots, position), position) {
+                    true => Doze::Awake,
+                    false => Doze::Late,
+                };
+            }
+            if now & CLOSED != 0 {
+                return Doze::Over;
+            }
+            // Relaxed: who changes the tail after this finds the bit, and nobody has before.
+            match tail.cas_relaxed(now, now | ASLEEP) {
+                Ok(()) => return Doze::Asleep,
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Says that the receiver does not sleep after all. If it gets `false` its wake-up is on its
+    /// way and has to be taken.
+    #[must_use]
+    pub fn stay_awake(&self) -> bool {
+        self.change_tail(|tail| (tail & ASLEEP != 0).then_some(tail & !ASLEEP))
+            .is_ok()
+    }
+
+    /// Says that a sender that has announced itself is about to sleep, unless there is room or the
+    /// ring is closed. Returns whether it may.
+    pub fn want_room(&self) -> bool {
+        let head = &self.head.0;
+        let mut now = head.load_relaxed();
+        loop {
+            let tail = self.front.0.tail.load_relaxed();
+            // Full as long as the head does not move: the receiver still has something to take.
+            let ahead = (tail & POSITION).wrapping_sub(now & POSITION);
+            if tail & CLOSED != 0 || ahead < self.lap() {
+                return false;
+            }
+            // Relaxed: the next move of the head finds the bit, and there was none before.
+            match head.cas_relaxed(now, now | WANTED) {
+                Ok(()) => return true,
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Claims as many of `senders` as there is new room for, when the head was moved and the bit
+    /// was there. The caller has to wake as many as this returns.
+    #[must_use]
+    pub fn wanted(&self, senders: &Sleepers<M>, room: usize) -> usize {
+        let claimed = senders.claim(room);
+        // One that comes later sets the bit itself.
+        if senders.any() {
+            let head = &self.head.0;
+            let mut now = head.load_relaxed();
+            while let Err(other) = head.cas_relaxed(now, now | WANTED) {
+                now = other;
+            }
+        }
+        claimed
+    }
+
+    /// Changes the tail to what `f` makes of it. The value before, or what `f` refuses.
+    fn change_tail(&self, f: impl Fn(usize) -> Option<usize>) -> Result<usize, usize> {
+        let tail = &self.front.0.tail;
+        let mut now = tail.load_relaxed();
+        while let Some(new) = f(now) {
+            match tail.cas_relaxed(now, new) {
+                Ok(()) => return Ok(now),
+                Err(other) => now = other,
+            }
+        }
+        Err(now)
     }
 
     /// Gives out no position any more. Senders that have one already put their value in.
     ///
-    /// Returns whether it was open.
+    /// Returns whether the receiver sleeps: the caller has to wake it then.
+    #[must_use]
     pub fn close(&self) -> bool {
-        let mut tail = self.tail.load_relaxed();
-        while tail & CLOSED == 0 {
-            // Relaxed: senders compare the whole word, so none claims a position after this.
-            match self.tail.cas_relaxed(tail, tail | CLOSED) {
-                Ok(()) => return true,
-                Err(now) => tail = now,
-            }
-        }
-        false
+        // Relaxed: senders compare the whole word, so none claims a position after this.
+        let before = self.change_tail(|tail| {
+            (tail & CLOSED == 0).then_some((tail | CLOSED) & !ASLEEP)
+        });
+        // Release: pairs with the acquire of `nothing`, which sees the last of the tail.
+        self.closed.store_release(1);
+        before.is_ok_and(|tail| tail & ASLEEP != 0)
     }
 
     /// Whether it is closed.
     pub fn is_closed(&self) -> bool {
-        self.tail.load_relaxed() & CLOSED != 0
+        self.front.0.tail.load_relaxed() & CLOSED != 0
     }
 }
 
@@ -279,77 +506,8 @@ impl<T, M: Memory> Drop for Ring<T, M> {
     fn drop(&mut self) {
         // What a sender that died left half done is not dropped, nor is what comes after it.
         // SAFETY: There is nobody else any more.
-        while let Ok(value) = unsafe { self.pop() } {
+        while let Ok((value, _)) = unsafe { self.pop() } {
             drop(value);
-        }
-    }
-}
-
-/// Those that sleep at one side of a ring, as a number.
-///
-/// Store buffering: who is about to sleep says so, and looks again; who has done something says so,
-/// and looks whether anybody sleeps. With a full barrier between the two on both sides at least one
-/// sees the other.
-///
-/// Each [`announce`](Self::announce) is answered exactly once: by a wake-up of who has
-/// [claimed](Self::claim) it, or by [`retract`](Self::retract) with `true`. A sleeper that gets
-/// `false` there has been claimed: its wake-up is on its way and has to be taken.
-pub struct Sleepers<M: Memory> {
-    count: M::Word,
-}
-
-impl<M: Memory> Default for Sleepers<M> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<M: Memory> Sleepers<M> {
-    /// Nobody.
-    pub fn new() -> Self {
-        Self {
-            count: M::Word::new(0),
-        }
-    }
-
-    /// Says that the caller is about to sleep: it has to look once more before it does.
-    pub fn announce(&self) {
-        let mut count = self.count.load_relaxed();
-        while let Err(now) = self.count.cas_relaxed(count, count.wrapping_add(1)) {
-            count = now;
-        }
-        // Pairs with the barrier of `claim`: either our next look sees what was done before that,
-        // or it sees our announcement.
-        M::full_barrier();
-    }
-
-    /// Takes an announcement back. If there is none left, a wake-up is on its way instead.
-    #[must_use]
-    pub fn retract(&self) -> bool {
-        self.take(1) == 1
-    }
-
-    /// Takes up to `most` announcements, after something was done that they wait for. The caller
-    /// has to wake as many as this returns.
-    #[must_use]
-    pub fn claim(&self, most: usize) -> usize {
-        // Pairs with the barrier of `announce`.
-        M::full_barrier();
-        self.take(most)
-    }
-
-    fn take(&self, most: usize) -> usize {
-        let mut count = self.count.load_relaxed();
-        loop {
-            let taken = count.min(most);
-            if taken == 0 {
-                return 0;
-            }
-            // Relaxed: what was done is seen through the ring, and the wake-up orders by itself.
-            match self.count.cas_relaxed(count, count.wrapping_sub(taken)) {
-                Ok(()) => return taken,
-                Err(now) => count = now,
-            }
         }
     }
 }
