@@ -13,7 +13,11 @@
 set -euo pipefail
 
 library=$1 dir=$2
-shim=$(nm --defined-only "$library"/src/shim/*.o | awk '$2 == "T" { print $3 }')
+objects=()
+for source in "$(dirname "$(readlink -f "$0")")"/../src/shim/*.c; do
+	objects+=("$library/src/shim/$(basename "$source" .c).o")
+done
+shim=$(nm --defined-only "${objects[@]}" | awk '$2 == "T" { print $3 }')
 [ -n "$shim" ] || {
 	echo "check-inline.sh: no functions in $library/src/shim: build the library first"
 	exit 1

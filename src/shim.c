@@ -7,6 +7,7 @@
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/export.h>
+#include <linux/jump_label.h>
 #include <linux/kobject.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
@@ -114,6 +115,7 @@ static DEFINE_MUTEX(child_directories_mutex);
 static DEFINE_MUTEX(locks_mutex);
 static DEFINE_MUTEX(watch_mutex);
 static DEFINE_MUTEX(lock_directories_mutex);
+static DEFINE_MUTEX(stats_mode_mutex);
 
 struct mutex *childkernel_children_mutex(void)
 {
@@ -176,6 +178,36 @@ void childkernel_fault_null(void)
 struct mutex *childkernel_lock_directories_mutex(void)
 {
 	return &lock_directories_mutex;
+}
+
+struct mutex *childkernel_stats_mode_mutex(void)
+{
+	return &stats_mode_mutex;
+}
+
+/* What locks count, as branches that are patched: see stats/mode.rs. */
+struct childkernel_key childkernel_counting = { .key = STATIC_KEY_FALSE_INIT };
+EXPORT_SYMBOL_GPL(childkernel_counting);
+
+struct childkernel_key childkernel_timing = { .key = STATIC_KEY_FALSE_INIT };
+EXPORT_SYMBOL_GPL(childkernel_timing);
+
+static void set_key(struct childkernel_key *it, bool on)
+{
+	if (on)
+		static_key_enable(&it->key.key);
+	else
+		static_key_disable(&it->key.key);
+}
+
+void childkernel_set_counting(bool on)
+{
+	set_key(&childkernel_counting, on);
+}
+
+void childkernel_set_timing(bool on)
+{
+	set_key(&childkernel_timing, on);
 }
 
 bool childkernel_owns(const struct module *owner, unsigned long addr)

@@ -11,7 +11,7 @@
 #define BENCH_BUCKETS 256
 #define BENCH_KEYS 1024
 
-struct bench_entry {
+struct table_entry {
 	u64 key;
 	u64 value;
 	struct hlist_node node;
@@ -25,7 +25,7 @@ struct bench_shard {
 struct childkernel_bench_table {
 	u32 locks;
 	struct hlist_head buckets[BENCH_BUCKETS];
-	struct bench_entry entries[BENCH_KEYS];
+	struct table_entry entries[BENCH_KEYS];
 	struct bench_shard shards[] __counted_by(locks);
 };
 
@@ -76,7 +76,7 @@ void childkernel_bench_table(struct childkernel_bench_table *table,
 		u32 bucket = bench_bucket_of(key);
 		struct bench_shard *shard = &table->shards[bucket % table->locks];
 		bool reads = bench_begins(batch, !i);
-		struct bench_entry *entry;
+		struct table_entry *entry;
 		u64 seen = 0;
 
 		spin_lock(&shard->lock);
