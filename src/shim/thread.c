@@ -12,6 +12,12 @@
 void childkernel_cond_resched(void)
 {
 	cond_resched();
+	/*
+	 * User Mode Linux does not preempt the kernel when an interrupt ends, and
+	 * a preemptible kernel's cond_resched() relies on that.
+	 */
+	if (IS_ENABLED(CONFIG_UML))
+		preempt_check_resched();
 }
 EXPORT_SYMBOL_GPL(childkernel_cond_resched);
 
