@@ -19,30 +19,22 @@ u64 childkernel_bench_switches(void)
 	return current->nvcsw + current->nivcsw;
 }
 
-/* Each takes, does what it has come for, stays inside, and releases. */
-#define CONTENDED(name, take_to_read, read, release_read,			\
-		  take_to_write, write, release_write)				\
-CHILDKERNEL_BENCH_CONTENDED(name)						\
-{										\
-	for (u32 i = 0; i < batch->n && !bench_over(batch); i++) {		\
-		if (bench_begins(batch, !i)) {					\
-			take_to_read;						\
-			read;							\
-			bench_inside(batch, !i);				\
-			release_read;						\
-		} else {							\
-			take_to_write;						\
-			write;							\
-			bench_inside(batch, !i);				\
-			release_write;						\
-		}								\
-		bench_ends(batch, !i);						\
-	}									\
-}
+/* One operation: it takes, does what it has come for, stays inside, and releases. */
+typedef void (*operation_t)(struct childkernel_bench *b,
+			    struct childkernel_bench_batch *batch, bool first);
 
-/* Where there are no readers, or they are like writers. */
-#define EXCLUSIVE(name, take, write, release)					\
-	CONTENDED(name, take, write, release, take, write, release)
+static __always_inline void contend(struct childkernel_bench *b,
+				    struct childkernel_bench_batch *batch,
+				    operation_t read, operation_t write)
+{
+	for (u32 i = 0; i < batch->n && !bench_over(batch) && !batch->failed; i++) {
+		if (bench_begins(batch, !i))
+			read(b, batch, !i);
+		else
+			write(b, batch, !i);
+		bench_ends(batch, !i);
+	}
+}
 
 static __always_inline void look(const u64 *n)
 {
@@ -51,41 +43,187 @@ static __always_inline void look(const u64 *n)
 	OPTIMIZER_HIDE_VAR(seen);
 }
 
-EXCLUSIVE(spinlock, spin_lock(&b->spin.lock), b->spin.n++, spin_unlock(&b->spin.lock))
-EXCLUSIVE(spinlock_irq, spin_lock_irq_disable(&b->spin.lock), b->spin.n++,
-	  spin_unlock_irq_enable(&b->spin.lock))
-EXCLUSIVE(raw_spinlock, raw_spin_lock(&b->raw.lock), b->raw.n++, raw_spin_unlock(&b->raw.lock))
-EXCLUSIVE(mutex, mutex_lock(&b->mutex.lock), b->mutex.n++, mutex_unlock(&b->mutex.lock))
-EXCLUSIVE(semaphore, down(&b->sem.lock), b->sem.n++, up(&b->sem.lock))
+static __always_inline void spinlock_write(struct childkernel_bench *b,
+					   struct childkernel_bench_batch *batch, bool first)
+{
+	spin_lock(&b->spin.lock);
+	b->spin.n++;
+	bench_inside(batch, first);
+	spin_unlock(&b->spin.lock);
+}
 
-CONTENDED(rwlock, read_lock(&b->rw.lock), look(&b->rw.n), read_unlock(&b->rw.lock),
-	  write_lock(&b->rw.lock), b->rw.n++, write_unlock(&b->rw.lock))
-CONTENDED(rwlock_irq,
-	  local_interrupt_disable(); read_lock(&b->rw.lock), look(&b->rw.n),
-	  read_unlock(&b->rw.lock); local_interrupt_enable(),
-	  local_interrupt_disable(); write_lock(&b->rw.lock), b->rw.n++,
-	  write_unlock(&b->rw.lock); local_interrupt_enable())
-CONTENDED(rwsem, down_read(&b->rwsem.lock), look(&b->rwsem.n), up_read(&b->rwsem.lock),
-	  down_write(&b->rwsem.lock), b->rwsem.n++, up_write(&b->rwsem.lock))
-CONTENDED(percpu_rwsem,
-	  percpu_down_read(&b->percpu_rwsem.lock), look(&b->percpu_rwsem.n),
-	  percpu_up_read(&b->percpu_rwsem.lock),
-	  percpu_down_write(&b->percpu_rwsem.lock), b->percpu_rwsem.n++,
-	  percpu_up_write(&b->percpu_rwsem.lock))
+CHILDKERNEL_BENCH_CONTENDED(spinlock)
+{
+	contend(b, batch, spinlock_write, spinlock_write);
+}
+
+static __always_inline void spinlock_irq_write(struct childkernel_bench *b,
+					       struct childkernel_bench_batch *batch, bool first)
+{
+	spin_lock_irq_disable(&b->spin.lock);
+	b->spin.n++;
+	bench_inside(batch, first);
+	spin_unlock_irq_enable(&b->spin.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(spinlock_irq)
+{
+	contend(b, batch, spinlock_irq_write, spinlock_irq_write);
+}
+
+static __always_inline void raw_spinlock_write(struct childkernel_bench *b,
+					       struct childkernel_bench_batch *batch, bool first)
+{
+	raw_spin_lock(&b->raw.lock);
+	b->raw.n++;
+	bench_inside(batch, first);
+	raw_spin_unlock(&b->raw.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(raw_spinlock)
+{
+	contend(b, batch, raw_spinlock_write, raw_spinlock_write);
+}
+
+static __always_inline void mutex_write(struct childkernel_bench *b,
+					struct childkernel_bench_batch *batch, bool first)
+{
+	mutex_lock(&b->mutex.lock);
+	b->mutex.n++;
+	bench_inside(batch, first);
+	mutex_unlock(&b->mutex.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(mutex)
+{
+	contend(b, batch, mutex_write, mutex_write);
+}
+
+static __always_inline void semaphore_write(struct childkernel_bench *b,
+					    struct childkernel_bench_batch *batch, bool first)
+{
+	down(&b->sem.lock);
+	b->sem.n++;
+	bench_inside(batch, first);
+	up(&b->sem.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(semaphore)
+{
+	contend(b, batch, semaphore_write, semaphore_write);
+}
+
+static __always_inline void resilient_write(struct childkernel_bench *b,
+					    struct childkernel_bench_batch *batch, bool first)
+{
+	if (raw_res_spin_lock(&b->resilient.lock)) {
+		batch->failed = true;
+		return;
+	}
+	b->resilient.n++;
+	bench_inside(batch, first);
+	raw_res_spin_unlock(&b->resilient.lock);
+}
 
 CHILDKERNEL_BENCH_CONTENDED(resilient)
 {
-	for (u32 i = 0; i < batch->n && !bench_over(batch); i++) {
-		bench_begins(batch, !i);
-		if (raw_res_spin_lock(&b->resilient.lock)) {
-			batch->failed = true;
-			return;
-		}
-		b->resilient.n++;
-		bench_inside(batch, !i);
-		raw_res_spin_unlock(&b->resilient.lock);
-		bench_ends(batch, !i);
-	}
+	contend(b, batch, resilient_write, resilient_write);
+}
+
+static __always_inline void rwlock_read(struct childkernel_bench *b,
+					struct childkernel_bench_batch *batch, bool first)
+{
+	read_lock(&b->rw.lock);
+	look(&b->rw.n);
+	bench_inside(batch, first);
+	read_unlock(&b->rw.lock);
+}
+
+static __always_inline void rwlock_write(struct childkernel_bench *b,
+					 struct childkernel_bench_batch *batch, bool first)
+{
+	write_lock(&b->rw.lock);
+	b->rw.n++;
+	bench_inside(batch, first);
+	write_unlock(&b->rw.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(rwlock)
+{
+	contend(b, batch, rwlock_read, rwlock_write);
+}
+
+static __always_inline void rwlock_irq_read(struct childkernel_bench *b,
+					    struct childkernel_bench_batch *batch, bool first)
+{
+	local_interrupt_disable();
+	read_lock(&b->rw.lock);
+	look(&b->rw.n);
+	bench_inside(batch, first);
+	read_unlock(&b->rw.lock);
+	local_interrupt_enable();
+}
+
+static __always_inline void rwlock_irq_write(struct childkernel_bench *b,
+					     struct childkernel_bench_batch *batch, bool first)
+{
+	local_interrupt_disable();
+	write_lock(&b->rw.lock);
+	b->rw.n++;
+	bench_inside(batch, first);
+	write_unlock(&b->rw.lock);
+	local_interrupt_enable();
+}
+
+CHILDKERNEL_BENCH_CONTENDED(rwlock_irq)
+{
+	contend(b, batch, rwlock_irq_read, rwlock_irq_write);
+}
+
+static __always_inline void rwsem_read(struct childkernel_bench *b,
+				       struct childkernel_bench_batch *batch, bool first)
+{
+	down_read(&b->rwsem.lock);
+	look(&b->rwsem.n);
+	bench_inside(batch, first);
+	up_read(&b->rwsem.lock);
+}
+
+static __always_inline void rwsem_write(struct childkernel_bench *b,
+					struct childkernel_bench_batch *batch, bool first)
+{
+	down_write(&b->rwsem.lock);
+	b->rwsem.n++;
+	bench_inside(batch, first);
+	up_write(&b->rwsem.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(rwsem)
+{
+	contend(b, batch, rwsem_read, rwsem_write);
+}
+
+static __always_inline void percpu_rwsem_read(struct childkernel_bench *b,
+					      struct childkernel_bench_batch *batch, bool first)
+{
+	percpu_down_read(&b->percpu_rwsem.lock);
+	look(&b->percpu_rwsem.n);
+	bench_inside(batch, first);
+	percpu_up_read(&b->percpu_rwsem.lock);
+}
+
+static __always_inline void percpu_rwsem_write(struct childkernel_bench *b,
+					       struct childkernel_bench_batch *batch, bool first)
+{
+	percpu_down_write(&b->percpu_rwsem.lock);
+	b->percpu_rwsem.n++;
+	bench_inside(batch, first);
+	percpu_up_write(&b->percpu_rwsem.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(percpu_rwsem)
+{
+	contend(b, batch, percpu_rwsem_read, percpu_rwsem_write);
 }
 
 static __always_inline void seqlock_look(struct childkernel_bench *b)
@@ -101,18 +239,43 @@ static __always_inline void seqlock_look(struct childkernel_bench *b)
 }
 
 /* A reader has a copy, with which it spends its time. */
-CONTENDED(seqlock, seqlock_look(b), , ,
-	  write_seqlock(&b->seq.lock), WRITE_ONCE(b->seq.n, b->seq.n + 1),
-	  write_sequnlock(&b->seq.lock))
-
-static __always_inline void bit_lock(struct childkernel_bench *b)
+static __always_inline void seqlock_read(struct childkernel_bench *b,
+					 struct childkernel_bench_batch *batch, bool first)
 {
-	while (test_and_set_bit_lock(0, &b->bits))
-		cpu_relax();
+	seqlock_look(b);
+	bench_inside(batch, first);
 }
 
-EXCLUSIVE(bitlock, preempt_disable(); bit_lock(b), b->plain++,
-	  clear_bit_unlock(0, &b->bits); preempt_enable())
+static __always_inline void seqlock_write(struct childkernel_bench *b,
+					  struct childkernel_bench_batch *batch, bool first)
+{
+	write_seqlock(&b->seq.lock);
+	WRITE_ONCE(b->seq.n, b->seq.n + 1);
+	bench_inside(batch, first);
+	write_sequnlock(&b->seq.lock);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(seqlock)
+{
+	contend(b, batch, seqlock_read, seqlock_write);
+}
+
+static __always_inline void bitlock_write(struct childkernel_bench *b,
+					  struct childkernel_bench_batch *batch, bool first)
+{
+	preempt_disable();
+	while (test_and_set_bit_lock(0, &b->bits))
+		cpu_relax();
+	b->plain++;
+	bench_inside(batch, first);
+	clear_bit_unlock(0, &b->bits);
+	preempt_enable();
+}
+
+CHILDKERNEL_BENCH_CONTENDED(bitlock)
+{
+	contend(b, batch, bitlock_write, bitlock_write);
+}
 
 static __always_inline void cas(atomic64_t *n)
 {
@@ -123,5 +286,26 @@ static __always_inline void cas(atomic64_t *n)
 }
 
 /* Nothing is held: the time is spent between one and the next. */
-EXCLUSIVE(atomic_cas, cas(&b->atomic), , )
-EXCLUSIVE(percpu, this_cpu_inc(*b->percpu), , )
+static __always_inline void atomic_cas_write(struct childkernel_bench *b,
+					     struct childkernel_bench_batch *batch, bool first)
+{
+	cas(&b->atomic);
+	bench_inside(batch, first);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(atomic_cas)
+{
+	contend(b, batch, atomic_cas_write, atomic_cas_write);
+}
+
+static __always_inline void percpu_write(struct childkernel_bench *b,
+					 struct childkernel_bench_batch *batch, bool first)
+{
+	this_cpu_inc(*b->percpu);
+	bench_inside(batch, first);
+}
+
+CHILDKERNEL_BENCH_CONTENDED(percpu)
+{
+	contend(b, batch, percpu_write, percpu_write);
+}

@@ -54,6 +54,7 @@ CHILDKERNEL_BENCH_TWIN(atomic_cas)
 CHILDKERNEL_BENCH_TWIN(acquire_release)
 {
 	do {
+		/* Measured, as the barriers below: nothing is paired with it. */
 		smp_store_release(&b->plain, smp_load_acquire(&b->plain) + 1);
 	} while (again(&n));
 	return 0;
@@ -62,6 +63,7 @@ CHILDKERNEL_BENCH_TWIN(acquire_release)
 CHILDKERNEL_BENCH_TWIN(smp_mb)
 {
 	do {
+		/* Measured. */
 		smp_mb();
 	} while (again(&n));
 	return 0;
@@ -70,7 +72,9 @@ CHILDKERNEL_BENCH_TWIN(smp_mb)
 CHILDKERNEL_BENCH_TWIN(smp_rmb_wmb)
 {
 	do {
+		/* Measured. */
 		smp_rmb();
+		/* Measured. */
 		smp_wmb();
 	} while (again(&n));
 	return 0;

@@ -13,9 +13,7 @@ use super::{
 use crate::{
     child::{Arena, Builder},
     new_completion, new_percpu_rwsem, new_rcu_list,
-    sync::{
-        new_spinlock, rcu, rcu_list::Node, Completion, PerCpuRwSemaphore, RcuList, SpinLock,
-    },
+    sync::{new_spinlock, rcu, rcu_list::Node, Completion, PerCpuRwSemaphore, RcuList, SpinLock},
     workload::buckets::{Entry, Shard},
 };
 use kernel::{prelude::*, sync::Arc};

@@ -9,8 +9,8 @@ use super::{
     pair::{inc, rust, Irqs, Pair, Rival, Side},
 };
 use crate::sync::{
-    new_mutex, new_spinlock,
     nested::Nestable,
+    new_mutex, new_spinlock,
     order::{levels::Load, Ordered, Token},
     preempt::preempt_disable,
     Mutex, SpinLock,

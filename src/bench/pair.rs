@@ -52,10 +52,7 @@ impl<T, F: Fn(&T, u64) -> u64> Side for Loop<T, F> {
 }
 
 /// Makes the Rust side of a pair: `op` gets the subject, and how many times are left.
-pub(super) fn rust<T: 'static, E, F>(
-    subject: impl PinInit<T, E>,
-    op: F,
-) -> Result<Arc<dyn Side>>
+pub(super) fn rust<T: 'static, E, F>(subject: impl PinInit<T, E>, op: F) -> Result<Arc<dyn Side>>
 where
     Error: From<E>,
     F: Fn(&T, u64) -> u64 + 'static,

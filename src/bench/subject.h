@@ -63,7 +63,7 @@ struct bench_record {
 
 struct childkernel_bench {
 	struct {
-		spinlock_t lock;
+		spinlock_t lock;	/* of what stands beside it */
 		u64 n;
 	} ____cacheline_aligned spin, other;
 	struct {
@@ -79,7 +79,7 @@ struct childkernel_bench {
 		u64 n;
 	} ____cacheline_aligned rw;
 	struct {
-		struct mutex lock;
+		struct mutex lock;	/* of what stands beside it */
 		u64 n;
 	} ____cacheline_aligned mutex, other_mutex;
 	struct {
@@ -103,12 +103,12 @@ struct childkernel_bench {
 		struct bench_record record;
 	} ____cacheline_aligned seq_record;
 	struct {
-		spinlock_t lock;
+		spinlock_t lock;	/* of what stands beside it */
 		seqcount_spinlock_t count;
 		u64 n;
 	} ____cacheline_aligned seqcount;
 	struct {
-		struct mutex lock;
+		struct mutex lock;	/* of what stands beside it */
 		seqcount_mutex_t count;
 		u64 n;
 	} ____cacheline_aligned seqcount_mutex;
@@ -130,13 +130,13 @@ struct childkernel_bench {
 	struct bench_node nodes[BENCH_LIST_LENGTH];
 	struct {
 		/* of those who change the list */
-		spinlock_t lock;
+		spinlock_t lock;	/* of what stands beside it */
 		struct list_head list;
 	} ____cacheline_aligned changing;
 	struct workqueue_struct *reclaim;
 	struct {
 		/* of the places */
-		spinlock_t lock;
+		spinlock_t lock;	/* of what stands beside it */
 		struct bench_entry places[BENCH_TABLE_PLACES];
 	} ____cacheline_aligned table;
 	u64 __rcu *pointer ____cacheline_aligned;

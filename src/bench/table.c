@@ -19,7 +19,7 @@ struct table_entry {
 
 /* A bucket belongs to the lock at the rest of its number. */
 struct bench_shard {
-	spinlock_t lock;
+	spinlock_t lock;	/* of its buckets */
 } ____cacheline_aligned;
 
 struct childkernel_bench_table {

@@ -16,8 +16,9 @@ void childkernel_cond_resched(void)
 	 * User Mode Linux does not preempt the kernel when an interrupt ends, and
 	 * a preemptible kernel's cond_resched() relies on that.
 	 */
-	if (IS_ENABLED(CONFIG_UML))
-		preempt_check_resched();
+#if defined(CONFIG_UML) && !defined(MODULE)
+	preempt_check_resched();
+#endif
 }
 EXPORT_SYMBOL_GPL(childkernel_cond_resched);
 

@@ -64,7 +64,11 @@ fn across_modes<L: Lockable>(lock: &Counted<L>) -> [u64; 3] {
     }
     let (waits, holds) = lock.stats().times();
     // That the first one has waited was known before the mode was changed.
-    [left_on, left_off, u64::from(holds > 0 && holds == waits - 1)]
+    [
+        left_on,
+        left_off,
+        u64::from(holds > 0 && holds == waits - 1),
+    ]
 }
 
 /// How long a lock is held is recorded for who holds it, or not at all.

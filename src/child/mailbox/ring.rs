@@ -488,9 +488,8 @@ impl<T, M: Memory> Ring<T, M> {
     #[must_use]
     pub fn close(&self) -> bool {
         // Relaxed: senders compare the whole word, so none claims a position after this.
-        let before = self.change_tail(|tail| {
-            (tail & CLOSED == 0).then_some((tail | CLOSED) & !ASLEEP)
-        });
+        let before =
+            self.change_tail(|tail| (tail & CLOSED == 0).then_some((tail | CLOSED) & !ASLEEP));
         // Release: pairs with the acquire of `nothing`, which sees the last of the tail.
         self.closed.store_release(1);
         before.is_ok_and(|tail| tail & ASLEEP != 0)
