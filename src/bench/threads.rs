@@ -44,7 +44,12 @@ impl Start {
     }
 
     /// Lets `others` go, and measures `f`.
-    pub(super) fn measure<R>(&self, ctx: &mut Context<'_>, others: u32, f: impl FnOnce() -> R) -> R {
+    pub(super) fn measure<R>(
+        &self,
+        ctx: &mut Context<'_>,
+        others: u32,
+        f: impl FnOnce() -> R,
+    ) -> R {
         let mut tries = 0;
         while self.ready.load(Acquire) != others && !ctx.should_stop() {
             tries = mail::wait(tries);
@@ -60,7 +65,12 @@ impl Start {
 }
 
 /// A child on the CPU whose turn it is.
-pub(super) fn spawn_on<F>(module: &'static ThisModule, name: &CStr, turn: u32, body: F) -> Result<Handle>
+pub(super) fn spawn_on<F>(
+    module: &'static ThisModule,
+    name: &CStr,
+    turn: u32,
+    body: F,
+) -> Result<Handle>
 where
     F: Fn(&mut Context<'_>) -> Result + Send + Sync + 'static,
 {

@@ -64,13 +64,7 @@ impl Mail {
     }
 
     /// Sends 1 to `n` in batches that divide it, as sender number `sender`.
-    pub(in crate::bench) fn send(
-        &self,
-        rival: &Rival,
-        sender: u32,
-        n: u64,
-        batch: u32,
-    ) -> Result {
+    pub(in crate::bench) fn send(&self, rival: &Rival, sender: u32, n: u64, batch: u32) -> Result {
         let (n, batch) = whole(n, batch)?;
         if sender >= self.senders {
             return Err(EINVAL);
