@@ -60,8 +60,8 @@ check_checkpatch() {
 	local list
 	mapfile -t list < <(files '*.c' '*.h')
 	[ ${#list[@]} -gt 0 ] || return 0
-	# Not ours to say here: this is no patch, and has no MAINTAINERS file. And
-	# benchmarks have threads that give way to others on the same CPU.
+	# Not ours to say here: this is no patch, and has no MAINTAINERS file. And where a
+	# benchmark has more threads than CPUs, yield() is what is meant.
 	tool perl "$source/scripts/checkpatch.pl" --strict --no-tree --no-summary \
 		--show-types --ignore FILE_PATH_CHANGES,YIELD -f "${list[@]}"
 }

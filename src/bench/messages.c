@@ -310,8 +310,8 @@ void childkernel_bench_ping_pong(struct childkernel_bench_mail *m, u32 side, u64
 
 		while (READ_ONCE(m->turn) != 2 * i + side)
 			tries = childkernel_bench_wait(tries);
-		/* Nothing else goes with it: the turn is all there is. */
-		smp_store_release(&m->turn, 2 * i + side + 1);
+		/* Nothing is published with it: no barrier, as this is the floor. */
+		WRITE_ONCE(m->turn, 2 * i + side + 1);
 	}
 	if (!side) {
 		u64 tries = 0;

@@ -3,8 +3,8 @@
 //! The mailbox's own channel: the ring, in the kernel's memory, and completions to sleep at.
 
 use super::{
-    memory::{self, Word},
-    ring::{Doze, PopError, PushError, Ring, Slot},
+    memory::{self, Slot, Word},
+    ring::{Doze, PopError, PushError, Ring},
     sleepers::Sleepers,
     wait_for, Channel, SendError, Wait,
 };

@@ -2,7 +2,6 @@
 
 //! What the ring of a mailbox is made of. Like the ring, it knows nothing of the kernel.
 
-use super::ring::Slot;
 use core::ops::Deref;
 
 /// An atomic word, with the accesses that are used here and no others.
@@ -59,4 +58,22 @@ pub unsafe trait Memory: Sized {
 
     /// All that precedes before all that follows.
     fn full_barrier();
+}
+
+/// One place of a ring.
+pub struct Slot<T, M: Memory> {
+    /// `p + 1` once the value of position `p` is in.
+    pub(super) turn: M::Word,
+    pub(super) cell: M::Cell<T>,
+}
+
+impl<T, M: Memory> Slot<T, M> {
+    /// A slot without a value.
+    pub fn vacant() -> Self {
+        Self {
+            // Of no position: these are even.
+            turn: M::Word::new(0),
+            cell: M::Cell::vacant(),
+        }
+    }
 }

@@ -36,7 +36,7 @@
 //! changing the tail, none does so after that.
 
 use super::{
-    memory::{Cell, Memory, Word},
+    memory::{Cell, Memory, Slot, Word},
     sleepers::Sleepers,
 };
 use core::{
@@ -56,24 +56,6 @@ const ASLEEP: usize = 2;
 const WANTED: usize = 1;
 /// What is a position in either word.
 const POSITION: usize = !(STEP - 1);
-
-/// One place of a ring.
-pub struct Slot<T, M: Memory> {
-    /// `p + 1` once the value of position `p` is in.
-    turn: M::Word,
-    cell: M::Cell<T>,
-}
-
-impl<T, M: Memory> Slot<T, M> {
-    /// A slot without a value.
-    pub fn vacant() -> Self {
-        Self {
-            // Of no position: these are even.
-            turn: M::Word::new(0),
-            cell: M::Cell::vacant(),
-        }
-    }
-}
 
 /// Why a value was not taken in; it is given back.
 pub enum PushError<T> {
