@@ -66,14 +66,16 @@ machine=$!
 CHILDREN=("$machine")
 
 while IFS= read -r line; do
+	line=${line%$'\r'}
 	printf '%s\n' "$line"
 	if [[ -n $until && $line =~ $until ]]; then
 		# It does not listen to less; with it, all it started is gone.
-		kill -KILL "$machine"
+		kill -KILL "$machine" 2>/dev/null || true
+		wait "$machine" 2>/dev/null || true
 		CHILDREN=()
 		exit 0
 	fi
-done < <(tail -s 0.1 -n +1 -f --pid="$machine" "$log" | tr -d '\r')
+done < <(exec tail -s 0.1 -n +1 -f --pid="$machine" "$log")
 
 ended=0
 wait "$machine" || ended=$?

@@ -3,6 +3,7 @@
 
 #include <linux/export.h>
 #include <linux/kthread.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <uapi/linux/sched/types.h>
@@ -13,12 +14,13 @@ void childkernel_cond_resched(void)
 {
 	cond_resched();
 	/*
-	 * User Mode Linux does not preempt the kernel when an interrupt ends, and
-	 * a preemptible kernel's cond_resched() relies on that.
+	 * With PREEMPT that was nothing, as the next interrupt gives way. In User
+	 * Mode Linux none does, only who enables preemption.
 	 */
-#if defined(CONFIG_UML) && !defined(MODULE)
-	preempt_check_resched();
-#endif
+	if (IS_ENABLED(CONFIG_UML)) {
+		preempt_disable();
+		preempt_enable();
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_cond_resched);
 
