@@ -7,7 +7,12 @@ use childkernel::{
     child::{self, Builder, Handle, State, NAME_MAX, THREADS_MAX},
     sync::atomic::{Atomic, Relaxed},
 };
-use kernel::{cpu::CpuId, prelude::*, sync::Arc, ThisModule};
+use kernel::{
+    cpu::{nr_cpu_ids, CpuId},
+    prelude::*,
+    sync::Arc,
+    ThisModule,
+};
 
 pub(crate) fn names_refused(module: &'static ThisModule) -> Result {
     const LONG: &CStr = c"0123456789abcdef0123456789abcdef";
