@@ -54,7 +54,7 @@ from_outside() {
 		'lock("outsider/flag")["kind"] == "flag"' \
 		'lock("outsider/flag")["acquisitions"] == 2 and lock("outsider/flag")["contended"] == 1' \
 		'len(lock("outsider/flag")["sites"]) == 1' \
-		'"main.rs:" in lock("outsider/flag")["sites"][0]["at"]'
+		'"statistics.rs:" in lock("outsider/flag")["sites"][0]["at"]'
 	local n
 	find_threads
 	for n in 0 1 2 3; do

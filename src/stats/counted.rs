@@ -100,20 +100,23 @@ impl<L: Lockable> Counted<L> {
         self.guard(self.take(Location::caller()), Since::UNTIMED)
     }
 
-    /// Takes the lock, and counts if it has to wait.
+    /// Takes the lock, and counts if it has to wait. It waits in the caller's own function, which is
+    /// the one that perf is to name.
     #[inline]
     fn take(&self, at: &'static Location<'static>) -> L::Guard<'_> {
         match self.lock.try_acquire() {
             Some(guard) => guard,
-            None => self.wait(at),
+            None => {
+                self.count_wait(at);
+                self.lock.acquire()
+            }
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn wait(&self, at: &'static Location<'static>) -> L::Guard<'_> {
+    fn count_wait(&self, at: &'static Location<'static>) {
         self.stats.contended(at);
-        self.lock.acquire()
     }
 
     /// Takes the lock, and takes the time if that is this one's turn. Not a whole guard is returned,
