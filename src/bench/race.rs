@@ -227,7 +227,7 @@ impl Track {
         // There is room: that was made for all threads.
         tallies
             .push_within_capacity(done)
-            .map_err(|_| ENOSPC.into())
+            .map_err(|_| ENOSPC)
     }
 
     /// What a thread begins with: not where another does.
