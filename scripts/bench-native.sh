@@ -32,8 +32,10 @@ done
 results=$CK_TOP/build/bench/native
 mkdir -p "$results"
 say "measuring on $cpus processors, not for hardware decisions; the console is in $results/dmesg.txt"
-# Neither outlives this script.
+# In the background, so that a signal to this script ends all of it at once.
 setpriv --pdeathsig TERM "$CK_SCRIPTS/uml.sh" --cpus "$cpus" --timeout "$limit" \
 	--results "$results" --until '"bench":"end"' \
 	childkernel.bench=native ${quick:+childkernel.bench_quick=1} |
-	in_lab -b "$results" -- python3 -B "$CK_SCRIPTS/bench/follow.py" "$results/records.jsonl"
+	"${IN_LAB[@]}" -b "$results" -- \
+		python3 -B "$CK_SCRIPTS/bench/follow.py" "$results/records.jsonl" &
+wait "$!"

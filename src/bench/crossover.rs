@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From which hold time on it is better to sleep than to spin, beside what it costs to get to sleep
-//! and to get a cache line.
+//! From which hold time on it is better to sleep than to spin, beside what a context switch costs.
 #![deny(unsafe_code)]
 
 use super::{
@@ -15,7 +14,7 @@ use crate::{
     child::{Builder, Context},
     new_completion,
     sync::{
-        atomic::{Acquire, Atomic, Relaxed, Release},
+        atomic::{Atomic, Relaxed},
         new_mutex, Completion, Mutex,
     },
 };
@@ -39,7 +38,7 @@ pub(super) fn figures(run: &Run<'_, '_>) -> usize {
     if !run.has_curves() {
         return 0;
     }
-    HOLDS.len() * effort(run).0 + 2
+    HOLDS.len() * effort(run).0 + 1
 }
 
 /// Measures all points.
@@ -47,21 +46,8 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
     if !run.has_curves() {
         return;
     }
-    let floor = [
-        (
-            "context_switch",
-            1,
-            hand_over as fn(&Court, &mut Context<'_>) -> Result,
-        ),
-        ("ping_pong", 2, ping_pong),
-    ];
-    for (name, cpus, play) in floor {
-        if run.ctx.should_stop() {
-            return;
-        }
-        if let Err(why) = game(run, name, cpus, play) {
-            run.skip(name, why);
-        }
+    if let Err(why) = context_switch(run) {
+        run.skip("context_switch", why);
     }
 
     let spin = Spin::measure();
@@ -120,11 +106,9 @@ fn point(
     Ok(())
 }
 
-/// Where two threads play.
+/// Where two threads hand over to each other.
 #[pin_data]
 struct Court {
-    /// Whose turn it is, and how often it was: the first one's where it is even.
-    turn: Atomic<u64>,
     #[pin]
     first: Completion,
     #[pin]
@@ -141,20 +125,23 @@ struct Court {
 /// There and back, in a round.
 const TIMES: u64 = 500;
 
-/// Times the rounds of the first thread; the second one plays as many. The first round is for
-/// nothing.
-fn rounds(
-    court: &Court,
-    ctx: &mut Context<'_>,
-    mut one: impl FnMut(&mut Context<'_>) -> Result,
-) -> Result {
+/// Each wakes the other and goes to sleep. The first thread times its rounds; the first of these is
+/// for nothing.
+fn hand_over(court: &Court, ctx: &mut Context<'_>) -> Result {
+    let first = ctx.index() == 0;
     for round in 0..=ROUNDS_MAX {
         let begin = ffi::time();
         for _ in 0..TIMES {
-            one(ctx)?;
+            if first {
+                court.second.complete();
+                court.first.wait_interruptible()?;
+            } else {
+                court.second.wait_interruptible()?;
+                court.first.complete();
+            }
         }
         let now = ffi::time().saturating_sub(begin);
-        if let (0, Some(at)) = (ctx.index(), round.checked_sub(1)) {
+        if let (true, Some(at)) = (first, round.checked_sub(1)) {
             if let Some(took) = court.took.lock().get_mut(at) {
                 *took = now;
             }
@@ -163,62 +150,11 @@ fn rounds(
     Ok(())
 }
 
-/// Each wakes the other and goes to sleep.
-fn hand_over(court: &Court, ctx: &mut Context<'_>) -> Result {
-    let first = ctx.index() == 0;
-    rounds(court, ctx, |_| {
-        if first {
-            court.second.complete();
-            court.first.wait_interruptible()
-        } else {
-            court.second.wait_interruptible()?;
-            court.first.complete();
-            Ok(())
-        }
-    })
-}
-
-/// Waits for its turn, and gives it to the other.
-fn ping_pong(court: &Court, ctx: &mut Context<'_>) -> Result {
-    let mine = ctx.index() as u64 % 2;
-    rounds(court, ctx, |ctx| {
-        let mut looks = 0u32;
-        loop {
-            let turn = court.turn.load(Acquire);
-            if turn % 2 == mine {
-                court.turn.store(turn.wrapping_add(1), Release);
-                return Ok(());
-            }
-            core::hint::spin_loop();
-            looks = looks.wrapping_add(1);
-            // Now and then: the other may be waiting for this CPU, or have gone.
-            if looks % 4096 == 0 {
-                crate::ffi::cond_resched();
-                if ctx.should_stop() {
-                    return Err(EINTR);
-                }
-            }
-        }
-    })
-}
-
-/// Plays, and writes what half of there and back took.
-fn game(
-    run: &mut Run<'_, '_>,
-    name: &'static str,
-    cpus: usize,
-    play: fn(&Court, &mut Context<'_>) -> Result,
-) -> Result {
-    let cpus = {
-        let found = race::cpus(cpus)?;
-        if found.len() < cpus {
-            return Err(ENODEV);
-        }
-        found
-    };
+/// Has them hand over on one CPU, and writes what half of there and back took.
+fn context_switch(run: &mut Run<'_, '_>) -> Result {
+    let cpus = race::cpus(1)?;
     let court = Arc::pin_init::<Error>(
         try_pin_init!(Court {
-            turn: Atomic::new(0),
             first <- new_completion!("childkernel_bench_first"),
             second <- new_completion!("childkernel_bench_second"),
             took <- new_mutex!([0; ROUNDS_MAX], "childkernel_bench_took"),
@@ -228,11 +164,11 @@ fn game(
         GFP_KERNEL,
     )?;
     let their = court.clone();
-    let child = Builder::new(run.module, c"bench-game")
+    let child = Builder::new(run.module, c"bench-switch")
         .threads(2)
         .cpus(&cpus)
         .spawn(move |ctx| {
-            let done = play(&their, ctx);
+            let done = hand_over(&their, ctx);
             if let Err(why) = done {
                 their.failed.store(why.to_errno(), Relaxed);
             }
@@ -247,7 +183,7 @@ fn game(
         return Err(Error::from_errno(court.failed.load(Relaxed)));
     }
     record::write(&Record::Floor {
-        name,
+        name: "context_switch",
         ops: TIMES * 2,
         rounds: &*court.took.lock(),
     });
