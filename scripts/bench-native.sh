@@ -38,4 +38,8 @@ setpriv --pdeathsig TERM "$CK_SCRIPTS/uml.sh" --cpus "$cpus" --timeout "$limit" 
 	childkernel.bench=native ${quick:+childkernel.bench_quick=1} |
 	"${IN_LAB[@]}" -b "$results" -- \
 		python3 -B "$CK_SCRIPTS/bench/follow.py" "$results/records.jsonl" &
-wait "$!"
+status=0
+wait "$!" || status=$?
+# Also of what an interrupted run has.
+[ ! -s "$results/records.jsonl" ] || "$CK_SCRIPTS/report.sh"
+exit "$status"
