@@ -225,9 +225,7 @@ impl Track {
         let done = tally.and_then(|tally| self.race(ctx, tally));
         let mut tallies = self.tallies.lock();
         // There is room: that was made for all threads.
-        tallies
-            .push_within_capacity(done)
-            .map_err(|_| ENOSPC)
+        tallies.push_within_capacity(done).map_err(|_| ENOSPC)
     }
 
     /// What a thread begins with: not where another does.
