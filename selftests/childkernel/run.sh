@@ -39,7 +39,7 @@ TOPICS=(
 	log:60
 )
 # These take about half of the time. Each half ends with a look at its log.
-SECOND_HALF=" sync waits parts supervisor perf "
+SECOND_HALF=" sync waits parts supervisor perf bench "
 if [ "${1:-}" = --half ]; then
 	half=()
 	for topic in "${TOPICS[@]}"; do
