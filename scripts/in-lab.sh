@@ -9,6 +9,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 trap - EXIT
+# What is mounted here must be seen nowhere else.
+[ $$ -eq 1 ] || die "is started by in_lab (lib.sh) only; make shell opens a shell in the lab"
 
 root=$LAB/rootfs dir=/ net=
 binds=("$LAB" "$CK_TOP")

@@ -120,13 +120,15 @@ ticker() {
 	done
 }
 
-# step LABEL PATH FUNCTION [ARG...]: PATH is what grows while it runs.
+# step LABEL PATH FUNCTION [ARG...]: PATH is what grows while it runs. Its log is
+# called as STEP_AS says, if others may run the same function at the same time.
 step() {
 	local label=$1 path=$2 start=$SECONDS
 	shift 2
 	STEP_N=$((STEP_N + 1))
 	STEP_LABEL="[$STEP_N/$STEP_TOTAL] $label"
-	STEP_LOG=$LAB/log/${1//_/-}.log
+	STEP_LOG=${STEP_AS:-$1}
+	STEP_LOG=$LAB/log/${STEP_LOG//_/-}.log
 	mkdir -p "$LAB/log"
 	if [ -t 8 ]; then
 		printf '%s ...' "$STEP_LABEL" >&8

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make test: builds everything, boots guests of the lane and runs the selftests in
-# them, two at a time: one half of them in one; those in which children die and
-# then the other half in two more. Judges their results and the kernel logs. The
+# them, two at a time: one half of them, then those in which children die; beside
+# these the other half. Judges their results and the kernel logs. The
 # last line says "N passed, N failed, N skipped".
 #
 #   test.sh [LANE [inline]]     inline: what is built with INLINE=1
@@ -28,39 +28,24 @@ tests=$CK_TOP/selftests/childkernel
 [ -x "$tests/run.sh" ] || die "no $tests/run.sh: is the checkout complete?"
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"
-lane_release
-for variant in "$plain" "$under_test" "bench$inline"; do
-	"$CK_SCRIPTS/build.sh" --lane "$LANE" "$variant"
-done
-
-# The outsider is built as other people's modules are: outside of this tree,
-# with nothing but its own files, against the library as it was installed. Once
-# for the build under test, and once for the other one, which makes it stale.
-# shellcheck disable=SC2317 # called by step
-build_outsider() {
-	local variant=$1 at=$outside/$1
-	cp -r "$tests/outsider" "$at"
-	in_lab -C "$CK_TOP" -- make modules_install ARCH=x86 KDIR="$KDIR" \
-		MO="$build/$variant" INSTALL_MOD_PATH="$at/installed" INSTALL_MOD_STRIP=1
-	in_lab -C "$at" -- make -C "$KDIR" ARCH=x86 M="$at" \
-		CHILDKERNEL="$at/installed/lib/modules/$KVER/childkernel" ${inline:+INLINE=1} modules
-	[ -z "$inline" ] || in_lab -- "$CK_SCRIPTS/check-inline.sh" "$build/$variant" "$at"
-	mkdir -p "$build/extern/$variant/outsider"
-	cp "$at/outsider.ko" "$build/extern/$variant/outsider/"
-}
-
-outside=$(mktemp -d "$LAB/outside.XXXXXX")
-# shellcheck disable=SC2034 # removed when this script ends (lib.sh)
-CLEANUP=$outside
-STEP_TOTAL=2
+# Both, as one makes the other's dependants stale. Each is mostly one compiler.
 for variant in "$plain" "$under_test"; do
-	step "build outsider for $LANE ($variant)" "$outside/$variant" build_outsider "$variant"
+	"$CK_SCRIPTS/build-outsider.sh" "$LANE" "$variant" &
+	CHILDREN+=($!)
 done
+for pid in "${CHILDREN[@]}"; do
+	wait "$pid" || exit
+done
+"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/crash_test" "$under_test"
 
-# What else the tests load is built like any external module.
-for module in sync_test child_test crash_test; do
-	"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" "$under_test"
-done
+# What else the second half loads is built while the first one runs.
+build_rest() {
+	local module
+	for module in sync_test child_test; do
+		"$CK_SCRIPTS/build.sh" --lane "$LANE" --dir "$tests/$module" "$under_test" || return
+	done
+	"$CK_SCRIPTS/build.sh" --lane "$LANE" "bench$inline"
+}
 
 rm -rf --one-file-system "$results"
 mkdir -p "$results"/{crash,second}
@@ -80,12 +65,15 @@ guest() {
 
 # Each of the two says what it has to say in a file of its own, so that their
 # lines do not mix.
-guest "$results" 900 --half 1 >"$results/first.out" &
+{
+	guest "$results" 900 --half 1
+	guest "$results/crash" 600 --crash
+} >"$results/first.out" &
 CHILDREN=($!)
 {
+	build_rest || printf "TAP version 13\n1..1\nnot ok 1 build\n"
 	"$CK_SCRIPTS/compile-fail.sh" "$LANE" "$under_test" ||
 		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
-	guest "$results/crash" 600 --crash
 	guest "$results/second" 900 --half 2
 } >"$results/second.out" &
 CHILDREN+=($!)

@@ -113,6 +113,7 @@ impl Run<'_, '_> {
             rounds: pair::ROUNDS_MAX,
             ops: match self.suite {
                 Suite::Exact => 1_000,
+                Suite::Native | Suite::Real if self.quick => 4_000,
                 Suite::Native | Suite::Real => 20_000,
             },
         }

@@ -99,7 +99,7 @@ comes_and_goes() {
 	(
 		# shellcheck disable=SC2030 # as it says
 		trap - EXIT
-		for n in {1..8}; do
+		for n in {1..4}; do
 			rmmod child_test 2>/dev/null && insmod "$FILE"
 		done
 		touch "$TMP/stop"

@@ -190,7 +190,7 @@ keeps_the_module() {
 	done
 }
 
-# Four readers, and things that come and go twenty times.
+# Four readers, and things that come and go six times.
 read_while_they_come_and_go() {
 	local n readers=()
 	rm -f "$TMP/stop"
@@ -199,7 +199,7 @@ read_while_they_come_and_go() {
 		python3 -I -S "$HERE/files.py" watch "$DEBUGFS" "$TMP/stop" >"$TMP/watch.$n" 2>&1 &
 		readers+=($!)
 	done
-	for n in {1..20}; do
+	for n in {1..6}; do
 		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		unload hello_child
 	done

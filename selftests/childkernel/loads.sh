@@ -103,9 +103,9 @@ said_requests() {
 for_seconds() {
 	local label=$1
 	shift
-	load seconds=3 "${ENOUGH[@]}" "$@"
+	load seconds=1 "${ENOUGH[@]}" "$@"
 	wait_ended
-	check_logged "^childkernel: $label: .*, 3 s\$" 1
+	check_logged "^childkernel: $label: .*, 1 s\$" 1
 	sound "$label" 'len(children) in (cpus, cpus + 1)' \
 		'{c["cpu"] for c in children} == set(range(cpus))' \
 		"'$label' not in ('counter/spinlock', 'counter/mutex') or lock('$label')['acquisitions'] == ops"

@@ -38,8 +38,9 @@ TOPICS=(
 	bench:420
 	log:60
 )
-# These take about half of the time. Each half ends with a look at its log.
-SECOND_HALF=" sync waits parts supervisor perf bench "
+# These take as long as the others and those in which children die. Each half ends
+# with a look at its log.
+SECOND_HALF=" load_unload twins sync waits parts supervisor perf bench "
 if [ "${1:-}" = --half ]; then
 	half=()
 	for topic in "${TOPICS[@]}"; do

@@ -121,7 +121,7 @@ reading_while_they_come_and_go() {
 	local _
 	load workload=all cpus=0
 	start_readers
-	for _ in {1..6}; do
+	for _ in {1..4}; do
 		insert "$HELLO" || fail "insmod hello_child: $ERROR"
 		sleep 0.1
 		unload hello_child
@@ -137,7 +137,7 @@ reading_while_they_come_and_go() {
 reading_while_the_files_come_and_go() {
 	local n tries
 	start_readers
-	for n in {1..6}; do
+	for n in {1..4}; do
 		load workload=all cpus=0
 		tries=0
 		until ERROR=$(rmmod childkernel 2>&1); do
@@ -152,7 +152,7 @@ reading_while_the_files_come_and_go() {
 	done
 	stop_readers
 	grep -qE '^reads=[1-9][0-9]* ' "$TMP/watched" || fail "nothing was read"
-	check_logged ': SUCCESS$' 36
+	check_logged ': SUCCESS$' 24
 }
 
 begin 9
