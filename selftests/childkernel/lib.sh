@@ -18,6 +18,9 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=/dev/null
 . "$HERE/../kselftest/ktap_helpers.sh"
 
+# shellcheck source-path=SCRIPTDIR source=stats_lib.sh
+. "$HERE/stats_lib.sh"
+
 DEBUGFS=/sys/kernel/debug/childkernel
 STATS=$DEBUGFS/stats.json
 SUMMARY=$DEBUGFS/summary
@@ -83,6 +86,7 @@ leave() {
 	# shellcheck disable=SC2086 # one word each
 	[ -z "$jobs" ] || kill $jobs 2>/dev/null
 	[ -z "${READER:-}" ] || kill "$READER" 2>/dev/null
+	[ -z "${JUDGE:-}" ] || kill "$JUDGE" 2>/dev/null
 	rm -rf "$TMP"
 }
 
@@ -399,68 +403,6 @@ check_nothing_left() {
 	for module in childkernel hello_child outsider crash_test child_test kv_service sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done
-}
-
-# --- statistics --------------------------------------------------------------
-
-# True of every lock once nobody uses it any more. One acquisition in 64 is
-# timed, beginning with the first, on each CPU.
-SUMS='all(l["contended"] <= l["acquisitions"] and
-	sum(s["contended"] for s in l["sites"]) == l["contended"] and
-	l["wait_ns"]["count"] == l["hold_ns"]["count"] for l in locks)'
-SAMPLED='all(l["acquisitions"] / 64 <= l["hold_ns"]["count"] <= l["acquisitions"] / 64 + cpus
-	for l in locks)'
-
-# snapshot: keeps stats.json for judge and value. Runs no program either.
-snapshot() {
-	local text
-	if text=$(<"$STATS"); then
-		printf '%s\n' "$text" >"$TMP/stats.json"
-	else
-		fail "can not read $STATS"
-	fi
-}
-
-# judge [EXPRESSION...]: the snapshot has the schema, and these are true. Python
-# expressions; see stats.py for the names in them.
-judge() {
-	local out
-	out=$(python3 -I -S "$HERE/stats.py" check "$TMP/stats.json" "$@" 2>&1) ||
-		fail "stats.json: $out"
-}
-
-# json [EXPRESSION...]: takes a snapshot and judges it.
-json() {
-	snapshot
-	judge "$@"
-}
-
-# value EXPRESSION: its value in the snapshot.
-value() {
-	python3 -I -S "$HERE/stats.py" value "$TMP/stats.json" "$1"
-}
-
-# totals: for each load its label, its children and their operations, in the
-# snapshot.
-totals() {
-	value '"\n".join("%s %d %d" % (w, sum(c["workload"] == w for c in children),
-		sum(c["ops"] for c in children if c["workload"] == w))
-		for w in sorted({c["workload"] for c in children} - {"", "report"}))'
-}
-
-# wait_ended: waits until all children have ended by themselves, and takes a
-# snapshot.
-wait_ended() {
-	local limit=$((SECONDS + PATIENCE))
-	while grep -qE '"state":"(spawning|running|stopping|stuck|backoff)"' "$STATS"; do
-		if [ "$SECONDS" -ge "$limit" ]; then
-			snapshot
-			fail "children still run after $PATIENCE s: $(<"$TMP/stats.json")"
-			return 1
-		fi
-		sleep 0.1
-	done
-	snapshot
 }
 
 # --- memory ------------------------------------------------------------------

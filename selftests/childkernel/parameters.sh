@@ -14,7 +14,7 @@ NOT_OURS='^childkernel: (loading out-of-tree module taints kernel|module verific
 # refused LINE...: each line is what the log must say, |, and the parameters.
 # Each is refused with EINVAL, and then the module loads.
 refused() {
-	local line pattern words text lines
+	local line pattern words text lines said
 	for line; do
 		pattern=${line%%|*}
 		read -ra words <<<"${line#*|}"
@@ -29,7 +29,11 @@ refused() {
 			fail "${words[*]}: not refused with EINVAL: $ERROR"
 		read_log
 		printf -v text "%s\n" "${LOGGED[@]}"
-		lines=$(grep '^childkernel: ' <<<"$text" | grep -vE "$NOT_OURS")
+		lines=
+		for said in "${LOGGED[@]}"; do
+			[[ $said != 'childkernel: '* || $said =~ $NOT_OURS ]] ||
+				lines+=${lines:+$'\n'}$said
+		done
 		[[ $lines =~ $pattern ]] || fail "${words[*]}: says: $lines"
 		[[ $lines != *$'\n'* ]] || fail "${words[*]}: not one line: $lines"
 		[[ ! $text =~ $SPLAT ]] || fail "${words[*]}: in the log: $text"

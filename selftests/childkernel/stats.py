@@ -4,6 +4,10 @@
 
 stats.py check FILE [EXPRESSION...]  the schema holds and the expressions are true
 stats.py value FILE EXPRESSION       prints what the expression is
+stats.py serve ASKED ANSWERS          does the first two for whoever writes to ASKED:
+                                     how many words, and these, each ended by a
+                                     NUL; the answer is "true" or "wrong", a line
+                                     end, what there is to say, and a NUL
 stats.py watch FILE STOP             reads the file again and again until the file
                                      STOP is there, checks the schema each time, and
                                      prints what was seen
@@ -137,6 +141,32 @@ def check(path, *expressions):
     ensure(not wrong, "; ".join(f"not so: {e}" for e in wrong) + f"; it is {json.dumps(stats)}")
 
 
+def value(path, expression):
+    return eval(f"({expression})", names(parse(read(path))))  # pylint: disable=eval-used
+
+
+def words(file):
+    """What was asked, until nobody asks any more."""
+    def word():
+        text = bytearray()
+        while (byte := file.read(1)) not in (b"", b"\0"):
+            text += byte
+        return text.decode()
+    while count := word():
+        yield [word() for _ in range(int(count))]
+
+
+def serve(asked, answers):
+    with open(asked, "rb") as file, open(answers, "w", encoding="utf-8") as out:
+        for command, *args in words(file):
+            try:
+                said, true = (value(*args) if command == "value" else check(*args) or ""), "true"
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                said, true = str(error) if isinstance(error, Wrong) else repr(error), "wrong"
+            out.write(f"{true}\n{said}\0")
+            out.flush()
+
+
 def watch(path, stop):
     """Reads until told to stop. The file may be missing while the module is."""
     reads = missing = 0
@@ -162,7 +192,9 @@ def main(argv):
         if command == "check":
             check(*args)
         elif command == "value":
-            print(eval(f"({args[1]})", names(parse(read(args[0])))))  # pylint: disable=eval-used
+            print(value(*args))
+        elif command == "serve":
+            serve(*args)
         elif command == "watch":
             watch(*args)
         else:
