@@ -23,6 +23,8 @@ pub(crate) mod debugfs;
     unreachable_pub,
     unused_imports
 )]
+// Without them, nobody looks at the keys.
+#[cfg_attr(not(CONFIG_JUMP_LABEL), allow(dead_code))]
 mod raw {
     include!(env!("CHILDKERNEL_BINDINGS"));
 }

@@ -21,6 +21,7 @@
 #include <linux/sched/signal.h>
 #include <linux/vmalloc.h>
 #include <uapi/linux/sched/types.h>
+#include <asm/local64.h>
 #include <asm/rqspinlock.h>
 
 #include "shim.h"

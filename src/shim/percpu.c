@@ -3,6 +3,8 @@
 
 #include <linux/export.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <asm/local64.h>
 
 #include "../shim.h"
 
@@ -47,15 +49,32 @@ bool childkernel_cpu_possible(unsigned int cpu)
 }
 EXPORT_SYMBOL_GPL(childkernel_cpu_possible);
 
+/*
+ * User Mode Linux has no instruction for this_cpu_add(), and switching interrupts
+ * off costs many times what is added. local64_t is as safe against them.
+ */
+static_assert(sizeof(local64_t) == sizeof(u64));
+
 void childkernel_percpu_add(u64 *p, u64 n)
 {
-	this_cpu_add(*cell(p), n);
+	if (IS_ENABLED(CONFIG_UML)) {
+		local64_add(n, get_cpu_ptr((local64_t __percpu *)percpu(p)));
+		put_cpu_ptr(p);
+	} else {
+		this_cpu_add(*cell(p), n);
+	}
 }
 EXPORT_SYMBOL_GPL(childkernel_percpu_add);
 
 u64 childkernel_percpu_add_return(u64 *p, u64 n)
 {
-	return this_cpu_add_return(*cell(p), n);
+	u64 sum;
+
+	if (!IS_ENABLED(CONFIG_UML))
+		return this_cpu_add_return(*cell(p), n);
+	sum = local64_add_return(n, get_cpu_ptr((local64_t __percpu *)percpu(p)));
+	put_cpu_ptr(p);
+	return sum;
 }
 EXPORT_SYMBOL_GPL(childkernel_percpu_add_return);
 
