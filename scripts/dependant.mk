@@ -76,7 +76,7 @@ childkernel-cmd-rustc = $(rust_common_cmd) --emit=llvm-bc=$(@:.o=.bc) $<; \
 		-o $(@:.o=.m.bc); \
 	$(childkernel-clang) $(call childkernel-clang-flags,$(KBUILD_CFLAGS)) \
 		-mllvm -trap-unreachable -mllvm -no-trap-after-noreturn \
-		-Wno-override-module -c $(@:.o=.m.bc) -o $@ $(cmd_ld_single) $(cmd_objtool)
+		-Wno-override-module -Wno-unused-command-line-argument -c $(@:.o=.m.bc) -o $@ $(cmd_ld_single) $(cmd_objtool)
 
 $(addprefix $(obj)/,$(childkernel-objects)): private cmd_rustc_o_rs = $(childkernel-cmd-rustc)
 $(addprefix $(obj)/,$(childkernel-objects)): $(CHILDKERNEL)/libchildkernel_module.bc \

@@ -121,6 +121,10 @@ own_build() {
 	step "build childkernel into the kernel of $LANE" "$out" own_tree "$out"
 	grep -A 8 -E '^(warning|WARNING)|: warning:' "$STEP_LOG" >&8 || true
 	cp "$STEP_LOG" "$out/build.log"
+	if own_config_tree | grep -qx CONFIG_CHILDKERNEL_INLINE=y; then
+		in_lab -- "$CK_SCRIPTS/check-inline.sh" "$out/drivers/childkernel" \
+			"$out/drivers/childkernel" >&8
+	fi
 	flock -u 7
 }
 

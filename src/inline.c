@@ -26,7 +26,7 @@
 
 #include "shim.h"
 
-#ifdef CONFIG_X86_64
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 /* With gcc this is a load; the inline assembly for clang stays where nobody wants the address. */
 static inline void *this_cpu(unsigned long addr)
 {
