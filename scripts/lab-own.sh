@@ -113,8 +113,7 @@ lane_make_own() {
 own_build() {
 	local out=$CK_TOP/build/$LANE/kernel
 	mkdir -p "$CK_TOP/build/$LANE"
-	# One build at a time in a checkout.
-	exec 7>>"$CK_TOP/build/.lock"
+	exec 7>>"$out.lock"
 	flock 7
 	# shellcheck disable=SC2034 # for step (lib.sh)
 	STEP_N=0 STEP_TOTAL=1

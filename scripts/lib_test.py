@@ -34,5 +34,16 @@ class Exit(unittest.TestCase):
         self.assertEqual((status, said), (0, "begun\n"))
 
 
+class Lab(unittest.TestCase):
+    def test_nothing_is_mounted_where_others_see_it(self):
+        with open("/proc/self/mounts", encoding="utf-8") as file:
+            before = file.read()
+        status, said = run(f"{os.path.dirname(LIB)}/in-lab.sh -- true")
+        self.assertEqual(status, 1)
+        self.assertIn("is started by in_lab", said)
+        with open("/proc/self/mounts", encoding="utf-8") as file:
+            self.assertEqual(file.read(), before)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -4,10 +4,11 @@
 
 stats.py check FILE [EXPRESSION...]  the schema holds and the expressions are true
 stats.py value FILE EXPRESSION       prints what the expression is
-stats.py serve ASKED ANSWERS          does the first two for whoever writes to ASKED:
-                                     how many words, and these, each ended by a
-                                     NUL; the answer is "true" or "wrong", a line
-                                     end, what there is to say, and a NUL
+stats.py serve ASKED ANSWERS         does the first two for whoever writes to ASKED:
+                                     a word that is nobody else's, how many words
+                                     follow, and these, each ended by a NUL; the
+                                     answer is that word, "true" or "wrong", and
+                                     what there is to say, each ended by a NUL
 stats.py watch FILE STOP             reads the file again and again until the file
                                      STOP is there, checks the schema each time, and
                                      prints what was seen
@@ -152,18 +153,20 @@ def words(file):
         while (byte := file.read(1)) not in (b"", b"\0"):
             text += byte
         return text.decode()
-    while count := word():
-        yield [word() for _ in range(int(count))]
+    while asker := word():
+        yield asker, [word() for _ in range(int(word()))]
 
 
 def serve(asked, answers):
     with open(asked, "rb") as file, open(answers, "w", encoding="utf-8") as out:
-        for command, *args in words(file):
+        for asker, (command, *args) in words(file):
             try:
-                said, true = (value(*args) if command == "value" else check(*args) or ""), "true"
+                said, true = {"check": check, "value": value}[command](*args), "true"
+            except Wrong as wrong:
+                said, true = wrong, "wrong"
             except Exception as error:  # pylint: disable=broad-exception-caught
-                said, true = str(error) if isinstance(error, Wrong) else repr(error), "wrong"
-            out.write(f"{true}\n{said}\0")
+                said, true = repr(error), "wrong"
+            out.write(f"{asker}\0{true}\0{said}\0")
             out.flush()
 
 

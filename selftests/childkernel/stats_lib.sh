@@ -24,14 +24,16 @@ start_judge() {
 
 # ask COMMAND [ARG...]: see stats.py. What it says is in ANSWER.
 ask() {
-	local verdict
-	printf '%s\0' $# "$@" >&"$ASKED"
-	if ! IFS= read -r -d '' -t "$PATIENCE" -u "$ANSWERS" ANSWER; then
-		ANSWER="no answer: $(<"$TMP/judge")"
-		return 1
-	fi
-	verdict=${ANSWER%%$'\n'*}
-	ANSWER=${ANSWER#*$'\n'}
+	local asker=$EPOCHREALTIME to='' verdict field
+	printf '%s\0' "$asker" $# "$@" >&"$ASKED"
+	# Before it there may be what came too late for who has asked.
+	while [ "$to" != "$asker" ]; do
+		for field in to verdict ANSWER; do
+			IFS= read -r -d '' -t "$PATIENCE" -u "$ANSWERS" "$field" && continue
+			ANSWER="no answer: $(<"$TMP/judge")"
+			return 1
+		done
+	done
 	[ "$verdict" = true ]
 }
 

@@ -2,7 +2,6 @@
 /* C twins of what several threads do at once. See bench.h, and race.rs for the threads. */
 
 #include <linux/interrupt.h>
-#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
@@ -301,7 +300,7 @@ CHILDKERNEL_BENCH_CONTENDED(atomic_cas)
 static __always_inline void percpu_write(struct childkernel_bench *b,
 					 struct childkernel_bench_batch *batch, bool first)
 {
-	this_cpu_inc(*b->percpu);
+	bench_percpu_inc(b->percpu);
 	bench_inside(batch, first);
 }
 

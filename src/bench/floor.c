@@ -3,7 +3,6 @@
 
 #include <linux/bottom_half.h>
 #include <linux/interrupt.h>
-#include <linux/percpu.h>
 #include <linux/preempt.h>
 
 #include "subject.h"
@@ -121,7 +120,7 @@ CHILDKERNEL_BENCH_TWIN(interrupts)
 CHILDKERNEL_BENCH_TWIN(percpu_add)
 {
 	do {
-		this_cpu_inc(*b->percpu);
+		bench_percpu_inc(b->percpu);
 	} while (again(&n));
 	return 0;
 }

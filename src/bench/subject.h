@@ -13,7 +13,9 @@
 #include <linux/list.h>
 #include <linux/local_lock.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/percpu-rwsem.h>
+#include <linux/preempt.h>
 #include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/semaphore.h>
@@ -22,6 +24,7 @@
 #include <linux/srcu.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <asm/local64.h>
 #include <asm/rqspinlock.h>
 
 #include "bench.h"
@@ -147,5 +150,16 @@ struct childkernel_bench {
 	u64 __percpu *percpu;
 	struct bench_local __percpu *local;
 };
+
+/* What the shim does, in User Mode Linux as well: see shim/percpu.c. */
+static __always_inline void bench_percpu_inc(u64 __percpu *p)
+{
+	if (IS_ENABLED(CONFIG_UML)) {
+		local64_inc(get_cpu_ptr((local64_t __percpu *)p));
+		put_cpu_ptr(p);
+	} else {
+		this_cpu_inc(*p);
+	}
+}
 
 #endif

@@ -57,12 +57,10 @@ static_assert(sizeof(local64_t) == sizeof(u64));
 
 void childkernel_percpu_add(u64 *p, u64 n)
 {
-	if (IS_ENABLED(CONFIG_UML)) {
-		local64_add(n, get_cpu_ptr((local64_t __percpu *)percpu(p)));
-		put_cpu_ptr(p);
-	} else {
+	if (IS_ENABLED(CONFIG_UML))
+		childkernel_percpu_add_return(p, n);
+	else
 		this_cpu_add(*cell(p), n);
-	}
 }
 EXPORT_SYMBOL_GPL(childkernel_percpu_add);
 

@@ -90,7 +90,7 @@ where
         })
     };
     let writers = [writer()?, writer()?];
-    let readings = Readings::new(100)?;
+    let readings = Readings::new(300)?;
     let enough = readings.reach(1, || {
         readings.note(number(shown.read()));
         readings.note(number(shown.read_or_lock(1)));
