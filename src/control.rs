@@ -330,7 +330,10 @@ fn make(module: &'static ThisModule, what: &Spawn<'_>) -> Result<Spawned> {
                     .workload(&label)
             })
             .inspect_err(|error| match *error {
-                ENOENT => pr_err!("entry={point}: valid are {}\n", entry::Names),
+                ENOENT => match entry::Names::get() {
+                    Ok(names) => pr_err!("entry={point}: valid are {names}\n"),
+                    Err(_) => pr_err!("entry={point}: no module has registered it\n"),
+                },
                 ENODEV => pr_err!("entry={point}: its module is going\n"),
                 EOPNOTSUPP => pr_err!("depth=: entry={point} takes no text\n"),
                 _ => {}

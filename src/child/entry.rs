@@ -297,16 +297,24 @@ pub(crate) fn spawn<'a>(
 }
 
 /// The names of all points, for the log.
-pub(crate) struct Names;
+pub(crate) struct Names(KVec<Arc<Point>>);
+
+impl Names {
+    /// Those of now. Not when they are shown: the log does that with interrupts off, where the list's
+    /// lock can not be waited for.
+    pub(crate) fn get() -> Result<Self> {
+        POINTS
+            .collect(&mut Token::outermost(), |point| Some(point.clone()))
+            .map(Self)
+    }
+}
 
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let points = POINTS.collect(&mut Token::outermost(), |point| Some(point.clone()));
-        let points = points.map_err(|_| fmt::Error)?;
-        if points.is_empty() {
+        if self.0.is_empty() {
             return f.write_str("those that modules register, and now there is none");
         }
-        for (i, point) in points.iter().enumerate() {
+        for (i, point) in self.0.iter().enumerate() {
             f.write_fmt(fmt!("{}{}", if i > 0 { ", " } else { "" }, point.name()))?;
         }
         Ok(())
