@@ -117,6 +117,19 @@
 //! The Big Kernel Lock is absent: Linux removed it in 2.6.39, after every user had found the lock
 //! that it really needed.
 
+/// The name of a lock class that the `new_` macros make.
+///
+/// Generic code is compiled where it is used, and a literal with it, so that it would have an address
+/// in each module; a static has one, as the class has. lockdep wants one name for one class.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! lock_name {
+    ($name:literal) => {{
+        static NAME: &::kernel::str::CStr = ::kernel::c_str!($name);
+        NAME
+    }};
+}
+
 pub mod atomic;
 pub mod barrier;
 pub mod completion;

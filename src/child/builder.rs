@@ -29,7 +29,7 @@ use kernel::{
     cpu::CpuId,
     prelude::*,
     str::CString,
-    sync::{new_mutex, Arc},
+    sync::{Arc, Mutex},
     time::{Instant, Msecs},
     ThisModule,
 };
@@ -279,7 +279,11 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
             pin_init!(Child {
                 record,
                 owner: self.owner.as_ptr().addr(),
-                body <- Ordered::new(new_mutex!(body, "childkernel_body")),
+                body <- Ordered::new(Mutex::new(
+                    body,
+                    crate::lock_name!("childkernel_body"),
+                    kernel::static_lock_class!(),
+                )),
                 closed <- new_completion!("childkernel_closed"),
             }),
             GFP_KERNEL,

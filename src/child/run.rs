@@ -15,7 +15,7 @@ use super::{
 use crate::sync::order::{levels, Ordered, Token};
 use kernel::{
     prelude::*,
-    sync::{new_mutex, Arc, Mutex, SetOnce},
+    sync::{Arc, Mutex, SetOnce},
 };
 
 /// What every thread of a generation has, whatever its mailbox takes.
@@ -85,7 +85,11 @@ pub(super) struct Post<T: Send + 'static> {
 impl<T: Send + 'static> Post<T> {
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            current <- Ordered::new(new_mutex!(None, "childkernel_post")),
+            current <- Ordered::new(Mutex::new(
+                None,
+                crate::lock_name!("childkernel_post"),
+                kernel::static_lock_class!(),
+            )),
         })
     }
 
@@ -153,7 +157,11 @@ where
                 post: self.post.clone(),
                 state: SetOnce::new(),
                 sender,
-                receiver <- new_mutex!(receiver, "childkernel_receiver"),
+                receiver <- Mutex::new(
+                    receiver,
+                    crate::lock_name!("childkernel_receiver"),
+                    kernel::static_lock_class!(),
+                ),
             }),
             GFP_KERNEL,
         )?;

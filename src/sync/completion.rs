@@ -36,7 +36,7 @@ use kernel::{
 #[macro_export]
 macro_rules! new_completion {
     ($name:literal) => {
-        $crate::sync::Completion::new(::kernel::c_str!($name), ::kernel::static_lock_class!())
+        $crate::sync::Completion::new($crate::lock_name!($name), ::kernel::static_lock_class!())
     };
 }
 pub use crate::new_completion;

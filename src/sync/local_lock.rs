@@ -55,7 +55,7 @@ macro_rules! new_local_lock {
     ($value:expr, $name:literal) => {
         $crate::sync::local_lock::LocalLockIn::new(
             $value,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };

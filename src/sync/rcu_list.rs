@@ -45,7 +45,7 @@ use kernel::{
 #[macro_export]
 macro_rules! new_rcu_list {
     ($name:literal) => {
-        $crate::sync::RcuList::new(::kernel::c_str!($name), ::kernel::static_lock_class!())
+        $crate::sync::RcuList::new($crate::lock_name!($name), ::kernel::static_lock_class!())
     };
 }
 pub use crate::new_rcu_list;

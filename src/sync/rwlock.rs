@@ -44,7 +44,7 @@ macro_rules! new_rwlock {
     ($inner:expr, $name:literal) => {
         $crate::sync::rwlock::RwLockIn::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };

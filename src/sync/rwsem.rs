@@ -44,7 +44,7 @@ macro_rules! new_rwsem {
     ($inner:expr, $name:literal) => {
         $crate::sync::RwSemaphore::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };
@@ -57,7 +57,7 @@ macro_rules! new_percpu_rwsem {
     ($inner:expr, $name:literal) => {
         $crate::sync::rwsem::PerCpuRwSemaphore::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };

@@ -35,7 +35,7 @@ macro_rules! new_semaphore {
     ($permits:expr, $name:literal) => {
         $crate::sync::Semaphore::new(
             $permits,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };

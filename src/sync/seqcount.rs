@@ -45,7 +45,7 @@ macro_rules! new_seqcount {
         $crate::sync::seqcount::SeqCount::new(
             $inner,
             $outer,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };

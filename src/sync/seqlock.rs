@@ -50,7 +50,7 @@ macro_rules! new_seqlock {
     ($inner:expr, $name:literal) => {
         $crate::sync::seqlock::SeqLockIn::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
             ::kernel::static_lock_class!(),
         )

@@ -48,7 +48,7 @@ macro_rules! new_spinlock_bh {
     ($inner:expr, $name:literal) => {
         $crate::sync::spinlock::SpinLockBh::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };
@@ -61,7 +61,7 @@ macro_rules! new_raw_spinlock {
     ($inner:expr, $name:literal) => {
         $crate::sync::spinlock::RawSpinLock::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };
@@ -74,7 +74,7 @@ macro_rules! new_raw_spinlock_irq {
     ($inner:expr, $name:literal) => {
         $crate::sync::spinlock::RawSpinLockIrq::new(
             $inner,
-            ::kernel::c_str!($name),
+            $crate::lock_name!($name),
             ::kernel::static_lock_class!(),
         )
     };
