@@ -18,6 +18,14 @@
 //! | cost | one atomic operation each way when free, else two context switches |
 //! | order | taking is an acquire, releasing a release |
 //! | errors | `EINTR` from [`lock_interruptible`](MutexExt::lock_interruptible) on a signal or a stop, from [`lock_killable`](MutexExt::lock_killable) on a fatal signal; `lock` has none |
+//!
+//! # Taking it twice
+//!
+//! A thread that takes a mutex which it has does not reliably wait for ever. When something wakes
+//! it, as a request to stop does, C's slow path asks for a hand-over to the first waiter, finds that
+//! the owner is the one who asks, and takes that for success: there are two guards then, of one
+//! value. This holds for `lock` as for what is here, on every kernel but `PREEMPT_RT`. lockdep reports
+//! it before it happens; with a token ([`order`](super::order)) it does not compile.
 
 use super::{lock::Guard, nested::state};
 use crate::ffi::to_result;
