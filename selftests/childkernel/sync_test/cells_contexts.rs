@@ -5,7 +5,7 @@
 
 use super::{
     eventually, spawn_on,
-    timers::{Hard, Interrupt, Soft},
+    timers::{Hard, HardUnlessRt, Interrupt, Soft},
 };
 use childkernel::{
     child::{Context, Handle},
@@ -82,6 +82,13 @@ impl Place {
         Delta::from_micros(micros + 50 * index as i64)
     }
 }
+
+/// A hard interrupt that takes the locks of its cell: a raw one on `PREEMPT_RT`, and elsewhere one
+/// that would sleep there, which lockdep allows where the timer would be a thread there, too.
+#[cfg(CONFIG_PREEMPT_RT)]
+type Locking = Hard;
+#[cfg(not(CONFIG_PREEMPT_RT))]
+type Locking = HardUnlessRt;
 
 /// What a context does again and again.
 pub(super) trait Visit: Send + Sync {
@@ -197,7 +204,7 @@ pub(super) fn occupy(place: Place, cpu: CpuId, visitor: Visitor) -> Result<Handl
         }),
         Place::Hardirq => spawn_on(c"cell", n, move |ctx| {
             let visitor = visitor.clone();
-            keep::<Hard>(ctx, period, move || visitor.visit())
+            keep::<Locking>(ctx, period, move || visitor.visit())
         }),
         Place::BhWork => queue_on(cpu, visitor.clone(), Bottom::new(visitor)?),
     }
