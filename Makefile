@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash test-deadlock vm kdir shell check \
 	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
@@ -44,6 +44,9 @@ test-all: ## all lanes, one after another, and a report of them [ONLY="debug uml
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'
+
+test-deadlock: ## what lockdep has to report, in a machine each (lane debug)
+	@scripts/test-deadlock.sh
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]

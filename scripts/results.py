@@ -5,8 +5,9 @@
 results.py DIR [MORE...] reads KTAP on standard input while the guest runs,
 passes it on to the terminal and to DIR/results.tap, then looks at DIR/dmesg.txt
 and writes DIR/results.json. MORE are the folders of other guests that the KTAP
-comes from: their ends and their logs are judged as well. The last line says "N passed, N failed, N skipped"; the exit
-status is not zero if anything failed.
+comes from: their ends and their logs are judged as well. With --ktap before DIR
+there is no guest to judge: whoever reports has done so. The last line says
+"N passed, N failed, N skipped"; the exit status is not zero if anything failed.
 
 A test that provokes a splat on purpose writes to /dev/kmsg around it:
 
@@ -241,14 +242,14 @@ def judge_guest(tests, log_lines, about, name=""):
     return found
 
 
-def judge(ktap, log_lines, about, others=()):
+def judge(ktap, log_lines, about, others=(), guest=True):
     """Everything that counts, as the dictionary that becomes results.json.
 
     others are more guests: (name, log_lines, about).
     """
     ktap.end()
     tests = ktap.tests
-    found = judge_guest(tests, log_lines, about)
+    found = judge_guest(tests, log_lines, about) if guest else []
     for name, more_lines, more_about in others:
         found += [{"guest": name, **s} for s in judge_guest(tests, more_lines, more_about, name)]
     return {
@@ -273,8 +274,11 @@ def read_guest(directory):
 
 
 def main(argv):
+    guest = argv[1:2] != ["--ktap"]
+    if not guest:
+        del argv[1]
     if len(argv) < 2:
-        sys.exit("usage: results.py DIR [MORE...] <KTAP")
+        sys.exit("usage: results.py [--ktap] DIR [MORE...] <KTAP")
     directory = argv[1]
     ktap = Ktap()
     with open(os.path.join(directory, "results.tap"), "w", encoding="utf-8") as tap:
@@ -286,7 +290,7 @@ def main(argv):
             sys.stdout.flush()
             ktap.feed(line)
     others = [(os.path.basename(more), *read_guest(more)) for more in argv[2:]]
-    results = judge(ktap, *read_guest(directory), others)
+    results = judge(ktap, *read_guest(directory), others, guest)
     with open(os.path.join(directory, "results.json"), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
         file.write("\n")

@@ -198,6 +198,13 @@ class SplatTest(unittest.TestCase):
                      "list_del corruption, x->next is LIST_POISON1"):
             self.assertEqual(len(self.splats(f"[    1.000000] {line}\n")), 1, line)
 
+    def test_who_reports_has_judged(self):
+        ktap = results.Ktap()
+        for line in ("1..1\n", "ok 1 a\n"):
+            ktap.feed(line)
+        judged = results.judge(ktap, [], {}, guest=False)
+        self.assertEqual((judged["passed"], judged["failed"], judged["skipped"]), (1, 0, 0))
+
     def test_counts_as_failed(self):
         self.assertEqual(counts("1..1\nok 1 a\n", log=WARNING.splitlines(True)), (1, 1, 0))
         self.assertEqual(counts("1..1\nok 1 a\n", log=(

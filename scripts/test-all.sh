@@ -21,6 +21,7 @@ RUNS=(
 	"stock-one-cpu:stock-one-cpu:test.sh stock one-cpu"
 	"stock-rt:stock-rt:test.sh stock-rt"
 	"debug:debug:test.sh debug"
+	"deadlock:debug-deadlock:test-deadlock.sh"
 	"kasan:kasan:test.sh kasan"
 	"uml:uml:test.sh uml"
 )

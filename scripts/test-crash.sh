@@ -10,6 +10,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
+# shellcheck source=scripts/cells.sh
+. "$CK_SCRIPTS/cells.sh"
 
 need_root "$@"
 lane_load "${1:-stock}"
@@ -40,29 +42,6 @@ CELLS=(
 	"lost_mutex_wanted|0|ERROR: Module crash_test is in use$|"
 )
 
-# guest RESULTS TIMEOUT COMMAND...
-guest() {
-	CK_QUIET=1 "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "$2" --results "$1" -- \
-		env CK_MODULE_DIR="$build/test" CK_EXTERN_DIR="$build/extern/test" "${@:3}"
-}
-
-# cell N CASE STATUS REGEX SETTING...: one machine, and how it went, as KTAP.
-cell() {
-	local n=$1 name=$2 expected=$3 regex=$4 status=0
-	local dir=$results/$n name_of="$2"
-	shift 4
-	[ $# -eq 0 ] || name_of+=" with ${*##*/}"
-	mkdir -p "$dir"
-	guest "$dir" 90 "$tests/lost.sh" "$name" "$@" >"$dir/output" 2>&1 || status=$?
-	if [ "$status" -eq "$expected" ] && grep -qE -- "$regex" "$dir/dmesg.txt"; then
-		echo "ok $n $name_of"
-	else
-		echo "# status $status, not $expected, or not in $dir/dmesg.txt: $regex"
-		tail -n 20 "$dir/output" | sed 's/^/# /'
-		echo "not ok $n $name_of"
-	fi
-}
-
 "$CK_SCRIPTS/lab.sh" up "$LANE"
 lane_release
 "$CK_SCRIPTS/build.sh" --lane "$LANE" test
@@ -73,15 +52,7 @@ mkdir -p "$results"
 status=0
 {
 	guest "$results" "${TIMEOUT:-300}" "$tests/run.sh" --crash || true
-	echo "KTAP version 1"
-	echo "1..${#CELLS[@]}"
-	n=0
-	for one in "${CELLS[@]}"; do
-		n=$((n + 1))
-		IFS='|' read -r name expected regex settings <<<"$one"
-		# shellcheck disable=SC2086 # one word each
-		cell "$n" "$name" "$expected" "$regex" $settings
-	done
+	cells crash_test
 } |
 	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" || status=$?
 exit "$status"
