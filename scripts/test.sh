@@ -85,11 +85,13 @@ guest() {
 }
 
 # Each of the two says what it has to say in a file of its own, so that their
-# lines do not mix.
+# lines do not mix. Both are there when somebody looks.
+: >"$results/first.out"
+: >"$results/second.out"
 {
 	guest "$results" 900 --half 1
 	guest "$results/crash" 600 --crash
-} >"$results/first.out" &
+} >>"$results/first.out" &
 CHILDREN=($!)
 {
 	build_rest || printf "TAP version 13\n1..1\nnot ok 1 build\n"
@@ -100,7 +102,7 @@ CHILDREN=($!)
 		machine+=(--kernel "$build/kernel/arch/x86/boot/bzImage")
 		guest "$results/kunit" 900 --kunit
 	fi
-} >"$results/second.out" &
+} >>"$results/second.out" &
 CHILDREN+=($!)
 
 status=0

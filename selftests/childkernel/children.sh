@@ -29,7 +29,7 @@ names_of_threads() {
 }
 
 states() {
-	load workload=counter primitive=spinlock,mutex,atomic seconds=1
+	load workload=counter primitive=spinlock,mutex,atomic seconds="$LASTS"
 	json 'all(c["generation"] == 1 and c["error"] == 0 for c in children)' \
 		'all(c["state"] in ("running", "stopped") for c in children)'
 	wait_ended

@@ -177,7 +177,7 @@ forgotten() {
 # The library is as good as before, and what is tainted is what must be.
 sound_again() {
 	local taint
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	wait_ended
 	check_success "${LABELS[@]}"
 	check_log

@@ -50,7 +50,7 @@ modes() {
 
 # After all have ended by themselves nothing changes any more.
 ended() {
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	wait_ended
 	compare
 	[ "$(entries "$LOCKS")" = "counter!mutex counter!spinlock list!rculist record!seqlock" ] ||
@@ -92,7 +92,7 @@ same_names() {
 # Everything of one lock is zero, in stats.json too, and of no other.
 reset_is_zero() {
 	local dir="$LOCKS/counter!spinlock" file
-	load workload=counter primitive=spinlock,mutex seconds=1 hold_ns=20000 children=2
+	load workload=counter primitive=spinlock,mutex seconds="$LASTS" hold_ns=20000 children=2
 	wait_ended
 	[ "$(nproc)" -eq 1 ] || [ -n "$(cat "$dir/sites")" ] || fail "no sites"
 	for file in acquisitions wait_ns hold_ns; do

@@ -47,6 +47,8 @@ SPLAT+='|scheduling while atomic|sleeping function|page allocation failure|Objec
 # What workload=all runs, as the log and debugfs call it.
 LABELS=(counter/spinlock counter/mutex counter/atomic record/seqlock list/rculist
 	handshake/completion)
+# For so many seconds a load runs that is to end by itself.
+LASTS=${CK_SLOW:-1}
 # A load that runs for a few seconds must have ended after so many: far more
 # than it takes, as emulated machines are slow.
 PATIENCE=$((40 * ${CK_SLOW:-1}))

@@ -103,9 +103,9 @@ said_requests() {
 for_seconds() {
 	local label=$1
 	shift
-	load seconds=1 "${ENOUGH[@]}" "$@"
+	load seconds="$LASTS" "${ENOUGH[@]}" "$@"
 	wait_ended
-	check_logged "^childkernel: $label: .*, 1 s\$" 1
+	check_logged "^childkernel: $label: .*, $LASTS s\$" 1
 	sound "$label" 'len(children) in (cpus, cpus + 1)' \
 		'{c["cpu"] for c in children} == set(range(cpus))' \
 		"'$label' not in ('counter/spinlock', 'counter/mutex') or lock('$label')['acquisitions'] == ops"
@@ -165,18 +165,21 @@ all_until_unload() {
 
 # More children than CPUs, all loads at once.
 many_children() {
-	load workload=all children=6 seconds=1
+	load workload=all children=6 seconds="$LASTS"
 	wait_ended
 	sound "${LABELS[*]}" 'len(children) == 36' '{c["cpu"] for c in children} == set(range(cpus))'
 }
 
 # All on one CPU, where a child that waits for another must let it run.
 one_cpu() {
-	load workload=all children=2 cpus="$1" seconds=1
+	load workload=all children=2 cpus="$1"
+	wait_so 'all(c["ops"] > 0 for c in children)'
 	look
+	unload childkernel
 	bound
-	wait_ended
-	sound "${LABELS[*]}" "len(children) == 12 and all(c['cpu'] == $1 for c in children)"
+	judge 'len(children) == 12' "all(c['cpu'] == $1 and c['violations'] == 0 for c in children)"
+	check_success "${LABELS[@]}"
+	said "${LABELS[@]}"
 }
 
 # What these loads run by themselves.
@@ -202,7 +205,7 @@ alone() {
 # Loads that end by themselves leave nothing on its way.
 messages() {
 	local label labels=(pipeline/mailbox pipeline/mailbox_guarded memory/arena requests/call)
-	load workload=all primitive=mailbox,mailbox_guarded,arena,call children=6 seconds=1
+	load workload=all primitive=mailbox,mailbox_guarded,arena,call children=6 seconds="$LASTS"
 	wait_ended
 	sound "${labels[*]}" 'locks == []'
 	for label in pipeline/mailbox pipeline/mailbox_guarded; do
@@ -215,7 +218,7 @@ messages() {
 # All locks of one table have one name in the statistics.
 table() {
 	local label
-	load workload=table primitive=all children=3 seconds=1 granularity="$1"
+	load workload=table primitive=all children=3 seconds="$LASTS" granularity="$1"
 	wait_ended
 	sound "table/spinlock table/mutex table/rwlock" 'len(locks) == 3' \
 		'all(l["name"] == "table/" + l["kind"] and l["acquisitions"] > 0 for l in locks)' \
@@ -230,7 +233,7 @@ table() {
 split() {
 	local writers=$2 n=$(($1 + $2)) record list of_record of_list
 	shift 2
-	load workload=all seconds=1 "$@"
+	load workload=all seconds="$LASTS" "$@"
 	wait_ended
 	judge "all(c['ops'] > 0 and c['violations'] == 0 for c in children)"
 	check_success "${LABELS[@]}"
@@ -250,7 +253,7 @@ split() {
 
 # The time inside the critical section is really spent there.
 hold() {
-	load workload=counter hold_ns=200000 children=1 seconds=1
+	load workload=counter hold_ns=200000 children=1 seconds="$LASTS"
 	wait_ended
 	# In a histogram whose buckets double; the delay loop may be a little short.
 	judge 'lock("counter/spinlock")["hold_ns"]["p50"] >= 131072'

@@ -78,7 +78,7 @@ plain_has_no_twin() {
 	local CHILDKERNEL=$CK_PLAIN_DIR/childkernel.ko
 	modinfo -p "$CHILDKERNEL" | grep -q '^children:' || fail "modinfo -p shows nothing"
 	! modinfo -p "$CHILDKERNEL" | grep -q '^twin:' || fail "twin is a parameter"
-	load workload=counter twin=unlocked seconds=1
+	load workload=counter twin=unlocked seconds="$LASTS"
 	check_logged "^childkernel: unknown parameter 'twin' ignored" 1
 	wait_ended
 	judge 'len(children) == cpus' 'len(locks) == 1'

@@ -25,7 +25,7 @@ files() {
 # Every acquisition of a lock is one operation of one child, and counted.
 ZERO='{"count": 0, "p50": 0, "p99": 0, "max": 0}'
 acquisitions() {
-	load workload=counter primitive=spinlock,mutex,atomic seconds=1 stats="$1"
+	load workload=counter primitive=spinlock,mutex,atomic seconds="$LASTS" stats="$1"
 	wait_ended
 	judge 'len(locks) == 2' "$SUMS" \
 		'all(l["kind"] == l["name"].split("/")[1] for l in locks)' \
@@ -36,7 +36,7 @@ acquisitions() {
 # The log, and each lock, say the same as the children.
 all_loads() {
 	local label ops line
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	wait_ended
 	check_success "${LABELS[@]}"
 	while read -r label _ ops; do
@@ -68,7 +68,7 @@ summary() {
 }
 
 off() {
-	load workload=all seconds=1 stats=off
+	load workload=all seconds="$LASTS" stats=off
 	wait_ended
 	judge 'ops > 0' 'len(locks) == 4' 'all(c["ops"] > 0 for c in children)' \
 		'all(l["acquisitions"] == l["contended"] == 0 for l in locks)' \
@@ -82,7 +82,7 @@ off() {
 contention() {
 	local kind=spinlock
 	[ "$(nproc)" -gt 1 ] || kind=mutex
-	load workload=counter primitive=$kind hold_ns=20000 seconds=1 children=2
+	load workload=counter primitive=$kind hold_ns=20000 seconds="$LASTS" children=2
 	wait_ended
 	judge "lock('counter/$kind')['contended'] > 0" "$SUMS" \
 		"len(lock('counter/$kind')['sites']) == 1" \
@@ -92,7 +92,7 @@ contention() {
 
 # One child alone has nobody to wait for.
 no_contention() {
-	load workload=counter primitive=spinlock,mutex,atomic children=1 seconds=1
+	load workload=counter primitive=spinlock,mutex,atomic children=1 seconds="$LASTS"
 	wait_ended
 	judge 'all(l["contended"] == 0 and l["sites"] == [] for l in locks)' "$SAMPLED"
 }

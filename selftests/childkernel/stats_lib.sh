@@ -60,6 +60,15 @@ json() {
 	judge "$@"
 }
 
+# wait_so EXPRESSION...: takes snapshots until these are true, and judges the last.
+wait_so() {
+	local limit=$((SECONDS + PATIENCE))
+	while snapshot && ! ask check "$TMP/stats.json" "$@" && [ "$SECONDS" -lt "$limit" ]; do
+		sleep 0.2
+	done
+	judge "$@"
+}
+
 # value EXPRESSION: its value in the snapshot.
 value() {
 	if ask value "$TMP/stats.json" "$1"; then

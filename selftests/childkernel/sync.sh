@@ -11,7 +11,7 @@
 # with_all LOAD N: it runs with each of its N primitives, all at once, and each
 # holds what it must.
 with_all() {
-	load workload="$1" primitive=all seconds=1 hold_ns=1000
+	load workload="$1" primitive=all seconds="$LASTS" hold_ns=1000
 	wait_ended
 	unload childkernel
 	judge "len({c['workload'] for c in children}) == $2" \

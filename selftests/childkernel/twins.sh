@@ -37,7 +37,7 @@ sound_again() {
 	caught counter/spinlock workload=counter twin=unlocked
 	unload childkernel
 	mark
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	wait_ended
 	judge 'all(c["ops"] > 0 and c["violations"] == 0 for c in children)'
 	check_success "${LABELS[@]}"

@@ -30,7 +30,7 @@ before_its_time() {
 }
 
 after_its_end() {
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	wait_ended
 	check_success "${LABELS[@]}"
 	mark
@@ -40,7 +40,7 @@ after_its_end() {
 
 # At the moment at which it ends.
 at_its_end() {
-	load workload=all seconds=1
+	load workload=all seconds="$LASTS"
 	sleep 0.9
 	unload childkernel
 	check_success "${LABELS[@]}"
