@@ -58,6 +58,9 @@ pub unsafe trait Memory: Sized {
 
     /// All that precedes before all that follows.
     fn full_barrier();
+
+    /// Lets a loop that waits for another CPU go easy on it. Orders nothing.
+    fn relax();
 }
 
 /// One place of a ring.
