@@ -3,7 +3,7 @@
 //! The states of a child kernel, and the one function that changes them.
 #![deny(unsafe_code)]
 
-use crate::sync::atomic::{Atomic, Full, Relaxed};
+use crate::sync::atomic::{Acquire, Atomic, Full};
 use kernel::prelude::*;
 
 /// Where a child kernel is in its life.
@@ -110,7 +110,9 @@ impl StateCell {
 
     /// The present state.
     pub(super) fn get(&self) -> State {
-        let now = self.0.load(Relaxed);
+        // Acquire: pairs with the exchange of `advance`. Who sees that a generation has ended sees
+        // how, which is written before that.
+        let now = self.0.load(Acquire);
         State::ALL
             .into_iter()
             .find(|s| *s as u32 == now)
