@@ -25,38 +25,42 @@ cargo_install() {
 	cargo_key >"$LAB/rootfs/etc/childkernel-cargo"
 }
 
-# The sources of all that Cargo.lock names, where it is not asked for again.
+# The sources of all that Cargo.lock names, where it is not asked for again. They
+# are in a directory of their own, made under another name, so that nobody who
+# uses the lab meanwhile has to wait or is waited for.
 crates_fetch() {
-	local crate=$1 part=$CRATES.part
+	local crate=$1 part
+	mkdir -p "${CRATES%/*}"
+	part=$(mktemp -d "$CRATES.XXXXXX")
+	in_lab -n -C "$crate" -- cargo vendor --locked --versioned-dirs "$part/sources"
+	mv -T "$part/sources" "$CRATES" || [ -d "$CRATES" ]
 	rm -rf --one-file-system "$part"
-	mkdir -p "${part%/*}"
-	in_lab -n -C "$crate" -- cargo vendor --locked --versioned-dirs "$part"
-	mv "$part" "$CRATES"
 }
 
 # cargo_up CRATE: after lab_up, and like it: exclusive only while something is
-# missing. CRATES is then the directory that has the sources of what the crate
-# depends on.
+# missing in what others use as well. CRATES is then the directory that has the
+# sources of what the crate depends on.
 cargo_up() {
 	local crate=$1
 	CRATES=$LAB/crates/$(sha256sum "$crate/Cargo.lock" | cut -c1-16)
-	if cargo_ready && [ -d "$CRATES" ]; then
-		return
-	fi
-	lock exclusive
 	# shellcheck disable=SC2034 # for step (lib.sh)
-	STEP_N=0 STEP_TOTAL=0
-	cargo_ready || STEP_TOTAL=1
-	[ -d "$CRATES" ] || STEP_TOTAL=$((STEP_TOTAL + 1))
-	cargo_ready || step "cargo, for models" "$LAB/rootfs" cargo_install
-	[ -d "$CRATES" ] || step "crates that models need" "$CRATES.part" crates_fetch "$crate"
-	lock shared
+	STEP_N=0 STEP_TOTAL=1
+	if ! cargo_ready; then
+		lock exclusive
+		cargo_ready || step "cargo, for models" "$LAB/rootfs" cargo_install
+		lock shared
+	fi
+	# shellcheck disable=SC2034 # for step (lib.sh)
+	STEP_N=0
+	[ -d "$CRATES" ] || step "crates that models need" "$LAB/crates" crates_fetch "$crate"
 }
 
-# in_crate DIR ARG...: cargo, without a network, with what was fetched.
+# in_crate DIR COMMAND ARG...: cargo, without a network, with what was fetched.
 in_crate() {
-	local dir=$1
-	shift
-	in_lab -C "$dir" -- env CARGO_HOME="$LAB/cargo" CARGO_TARGET_DIR="$CK_TOP/build/model" \
-		cargo "$@"
+	local dir=$1 command=$2
+	shift 2
+	in_lab -C "$dir" -- env CARGO_TARGET_DIR="$CK_TOP/build/model" \
+		cargo "$command" --offline --locked --quiet \
+		--config 'source.crates-io.replace-with="fetched"' \
+		--config "source.fetched.directory=\"$CRATES\"" "$@"
 }

@@ -51,7 +51,7 @@ need_root() {
 	command -v sudo >/dev/null ||
 		die "needs root: run it as root, or install sudo"
 	local keep
-	mapfile -d '' -t keep < <(kept_env "${KEEP_ENV[@]}" MOD TIMEOUT CARGO_HOME)
+	mapfile -d '' -t keep < <(kept_env "${KEEP_ENV[@]}" MOD TIMEOUT CARGO_HOME HERD7)
 	# Made by the user, so that a ~/.cache on the way is the user's own.
 	mkdir -p "$LAB"
 	exec sudo -- env "CK_HOME=$HOME" "${keep[@]}" "$CK_SELF" "$@"

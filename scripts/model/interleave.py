@@ -93,7 +93,7 @@ class Interleave:
     def _caught_by(self, weaker, models):
         """The first model that fails, and why; or None, and whether all had the time."""
         whole = True
-        for model in sorted(models, key=lambda m: m["seconds"]):
+        for model in sorted(models, key=lambda m: m["interleavings"]):
             limit = MUTANT_LEAST_S + MUTANT_SLOWER * model["seconds"]
             run = self._run(model["model"], *weaker, limit=limit)
             if run.status is None:

@@ -91,3 +91,77 @@ def not_met(places, top, modelled=MODELLED):
                 missed.append(f"{file}:{number} {function_at(lines, number)}: "
                               f"{lines[number - 1].strip()}")
     return missed
+
+
+class List:
+    """What is known of each mutant: a model that fails, or that none does."""
+
+    HEAD = ("# Orderings of the modelled sources, what each was weakened to, and a model that fails\n"
+            "# then. Made by make model WRITE=1; a run compares.\n")
+    UNPROVEN = "unproven"
+    LINE = re.compile(r"(?P<name>.+) -> (?P<to>\w+): (?P<model>\w+)")
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    @classmethod
+    def of(cls, mutants, named):
+        """From what was found."""
+        return cls({(named[place], to): model or cls.UNPROVEN
+                    for (place, to), (model, _) in mutants.items()})
+
+    @classmethod
+    def read(cls, text):
+        """From a file."""
+        entries = {}
+        for line in text.splitlines():
+            match = cls.LINE.fullmatch(line)
+            if match:
+                entries[match["name"], match["to"]] = match["model"]
+        return cls(entries)
+
+    def text(self):
+        """For a file."""
+        lines = [f"{name} -> {to}: {model}" for (name, to), model in sorted(self.entries.items())]
+        return self.HEAD + "\n".join(lines) + "\n"
+
+    def is_proven(self, key):
+        """Whether there is a model that fails."""
+        return self.entries.get(key, self.UNPROVEN) != self.UNPROVEN
+
+    def differences(self, now):
+        """What is not as it was: lines for people. Which model fails makes no difference."""
+        found = []
+        for key in sorted({*self.entries, *now.entries}):
+            name = f"{key[0]} -> {key[1]}"
+            if key not in now.entries:
+                found.append(f"gone: {name}")
+            elif key not in self.entries:
+                found.append(f"new: {name}: {now.entries[key]}")
+            elif self.is_proven(key) != now.is_proven(key):
+                found.append(f"{name}: was {self.entries[key]}, is {now.entries[key]}")
+        return found
+
+
+def table(mutants, pairs, missed, named):
+    """What was found, for people: a page in Markdown."""
+    lines = ["# Orderings of the modelled sources", "",
+             "Each is weakened alone, in a program that is the same otherwise. loom is not the",
+             "kernel's memory model: what is unproven here may be needed all the same, and is only",
+             "to be weakened with an argument in that model.", "",
+             "| place | function and operation | weakened to | without it |", "|---|---|---|---|"]
+    for (place, to), (model, why) in sorted(mutants.items(), key=lambda m: (sort_key(m[0][0]), m[0][1])):
+        match = PLACE.fullmatch(place)
+        where = f"{match['file']}:{match['line']}" if match["file"] != "C" else "C"
+        what = named[place].removeprefix(match["file"]).strip()
+        result = f"{model}: {why}" if model else f"**unproven**: {why}"
+        lines.append(f"| {where} | {what} | {to} | {result.replace('|', '/')} |")
+    if pairs:
+        lines += ["", "Of two that are unproven alone, and both weakened:", "",
+                  "| one | the other | without both |", "|---|---|---|"]
+        lines += [f"| {named[one]} | {named[other]} | {model}: {why} |"
+                  for (one, other), (model, why) in sorted(pairs.items())]
+    if missed:
+        lines += ["", "No model meets these, so nothing is known of them:", ""]
+        lines += [f"- {line}" for line in missed]
+    return "\n".join(lines) + "\n"

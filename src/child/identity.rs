@@ -64,7 +64,7 @@ impl Generations {
     /// who sees the count, who can find the generation as well:
     ///
     /// ```text
-    /// C MP+poonce+release+acquire
+    /// C MP+addrelease+acquire
     ///
     /// (*
     ///  * Result: Never
@@ -74,17 +74,17 @@ impl Generations {
     ///
     /// P0(int *number, int *restarts)
     /// {
-    /// 	WRITE_ONCE(*number, 2);
-    /// 	smp_store_release(restarts, 1);
+    ///     WRITE_ONCE(*number, 2);
+    ///     smp_store_release(restarts, 1);
     /// }
     ///
     /// P1(int *number, int *restarts)
     /// {
-    /// 	int r0;
-    /// 	int r1;
+    ///     int r0;
+    ///     int r1;
     ///
-    /// 	r0 = smp_load_acquire(restarts);
-    /// 	r1 = READ_ONCE(*number);
+    ///     r0 = smp_load_acquire(restarts);
+    ///     r1 = READ_ONCE(*number);
     /// }
     ///
     /// exists (1:r0=1 /\ 1:r1=0)

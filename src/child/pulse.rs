@@ -43,7 +43,37 @@ impl Pulse {
             .store(self.beats.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
-    /// Runs `wait`, which ends when the thread is asked to stop.
+    /// Runs `wait`, which ends when the thread is asked to stop. Who watches and finds the thread
+    /// awake again finds a sign of life:
+    ///
+    /// ```text
+    /// C MP+beat+awake
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
+    /// {
+    /// idle=1;
+    /// }
+    ///
+    /// P0(int *beats, int *idle)
+    /// {
+    ///     WRITE_ONCE(*beats, 1);
+    ///     smp_store_release(idle, 0);
+    /// }
+    ///
+    /// P1(int *beats, int *idle)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = smp_load_acquire(idle);
+    ///     r1 = READ_ONCE(*beats);
+    /// }
+    ///
+    /// exists (1:r0=0 /\ 1:r1=0)
+    /// ```
     #[inline]
     pub(super) fn idle<R>(&self, wait: impl FnOnce() -> R) -> R {
         // It may wait within a wait.

@@ -123,6 +123,37 @@ impl StateCell {
     ///
     /// It is not made if the child is in `to` already, or if there is no way from where it is.
     ///
+    /// What was written before it is seen by who sees the new state:
+    ///
+    /// ```text
+    /// C MP+cmpxchg+acquire
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
+    /// {}
+    ///
+    /// P0(int *outcome, int *state)
+    /// {
+    ///     int r0;
+    ///
+    ///     WRITE_ONCE(*outcome, 1);
+    ///     r0 = cmpxchg(state, 0, 1);
+    /// }
+    ///
+    /// P1(int *outcome, int *state)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = smp_load_acquire(state);
+    ///     r1 = READ_ONCE(*outcome);
+    /// }
+    ///
+    /// exists (1:r0=1 /\ 1:r1=0)
+    /// ```
+    ///
     /// [`Record::transition`]: super::Record::transition
     pub(super) fn advance(&self, to: State) -> Option<State> {
         loop {
