@@ -79,7 +79,9 @@ def main(argv):
     supervisor.run(os.path.join(binaries, "supervisor"), int(cases), report)
     litmus.judge(tests, directory, report)
     run_orderings(top, results, binaries, "--write" in argv, report)
-    return 0 if report.end() else 1
+    good = report.end()
+    report.close()
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

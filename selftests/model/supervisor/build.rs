@@ -101,7 +101,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "told_too_early",
         file: "body.rs",
-        right: "if record.transition(State::Backoff) {\n                    return;\n                }",
+        right:
+            "if record.transition(State::Backoff) {\n                    return;\n                }",
         wrong: "record.transition(State::Backoff);",
         breaks: "told of its end while it runs",
     },
@@ -121,7 +122,13 @@ const SOURCES: &[&str] = &[
     "state.rs",
 ];
 const STANDINS: &[&str] = &[
-    "arena.rs", "drive.rs", "history.rs", "record.rs", "run.rs", "thread.rs", "watch.rs",
+    "arena.rs",
+    "drive.rs",
+    "history.rs",
+    "record.rs",
+    "run.rs",
+    "thread.rs",
+    "watch.rs",
 ];
 
 fn read(path: &Path) -> String {

@@ -40,7 +40,13 @@ fn all() -> impl Iterator<Item = &'static Model> {
 
 /// Prints them.
 pub fn list() -> Result<(), String> {
-    for Model { name, shows, preemptions, .. } in all() {
+    for Model {
+        name,
+        shows,
+        preemptions,
+        ..
+    } in all()
+    {
         let preemptions = preemptions.map_or("null".to_owned(), |n| n.to_string());
         println!(
             r#"{{"model":"{name}","shows":"{shows}","preemptions":{preemptions},"operations":{OPERATIONS_MAX}}}"#

@@ -107,7 +107,6 @@ pub fn dependency() -> Ordering {
     orderings::native("rcu_dereference()", Ordering::Acquire)
 }
 
-
 /// Waits for a grace period.
 ///
 /// # Safety

@@ -22,7 +22,11 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{} {}", self.file, self.line, self.column, self.what)
+        write!(
+            f,
+            "{}:{}:{} {}",
+            self.file, self.line, self.column, self.what
+        )
     }
 }
 

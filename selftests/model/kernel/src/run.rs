@@ -90,7 +90,13 @@ pub fn on_cpu(cpu: usize) {
 /// Where the current thread runs.
 pub fn cpu() -> usize {
     let me = me();
-    let on = |run: &mut Run| run.cpus.iter().rev().find(|(who, _)| *who == me).map(|c| c.1);
+    let on = |run: &mut Run| {
+        run.cpus
+            .iter()
+            .rev()
+            .find(|(who, _)| *who == me)
+            .map(|c| c.1)
+    };
     with(on).unwrap_or(0)
 }
 

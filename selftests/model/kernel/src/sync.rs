@@ -8,8 +8,8 @@ mod completion;
 pub mod lock;
 pub mod rcu;
 
-pub(crate) use completion::Waiting;
 pub use completion::Completion;
+pub(crate) use completion::Waiting;
 
 /// There is no lockdep here.
 pub struct LockClassKey;

@@ -351,10 +351,14 @@ macro_rules! pr_warn {
 
 #[macro_export]
 macro_rules! new_completion {
-    ($name:literal) => { $crate::sync::Completion::default() };
+    ($name:literal) => {
+        $crate::sync::Completion::default()
+    };
 }
 
 #[macro_export]
 macro_rules! new_spinlock {
-    ($value:expr, $name:literal) => { $crate::sync::SpinLock::new($value) };
+    ($value:expr, $name:literal) => {
+        $crate::sync::SpinLock::new($value)
+    };
 }

@@ -68,7 +68,10 @@ fn main() {
         Ok(said) => (true, said),
         Err(said) => (false, said),
     };
-    println!(r#"{{"held":{held},"cases":{cases},"said":"{}"}}"#, quoted(said));
+    println!(
+        r#"{{"held":{held},"cases":{cases},"said":"{}"}}"#,
+        quoted(said)
+    );
     // What it fails of is told by the result: no word of it here.
     std::panic::set_hook(Box::new(|_| {}));
     for Mutant { name, breaks, run } in MUTANTS {

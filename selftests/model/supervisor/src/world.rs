@@ -152,7 +152,9 @@ pub fn join(thread: usize) -> bool {
 /// Threads that something can happen to.
 fn pick(which: usize, fits: impl Fn(&Thread) -> bool) -> Option<usize> {
     with(|w| {
-        let fit: Vec<_> = (0..w.threads.len()).filter(|i| fits(&w.threads[*i])).collect();
+        let fit: Vec<_> = (0..w.threads.len())
+            .filter(|i| fits(&w.threads[*i]))
+            .collect();
         (!fit.is_empty()).then(|| fit[which % fit.len()])
     })
 }
@@ -238,7 +240,11 @@ pub fn check() {
 /// How many generations that were given up have a thread that is still there.
 pub fn in_quarantine() -> usize {
     with(|w| {
-        let runs = |g: &&usize| w.threads.iter().any(|t| t.generation == Some(**g) && t.runs());
+        let runs = |g: &&usize| {
+            w.threads
+                .iter()
+                .any(|t| t.generation == Some(**g) && t.runs())
+        };
         w.quarantined.iter().filter(runs).count()
     })
 }

@@ -152,7 +152,11 @@ fn counted() {
 fn one_way() {
     let state = Arc::new(StateCell::new());
     assert!(state.advance(State::Running).is_some());
-    let others = [[State::Stopping, State::Stopped], [State::Crashed, State::Backoff]].map(|to| {
+    let others = [
+        [State::Stopping, State::Stopped],
+        [State::Crashed, State::Backoff],
+    ]
+    .map(|to| {
         let state = state.clone();
         thread::spawn(move || to.map(|to| state.advance(to).map(|from| (from, to))))
     });

@@ -100,7 +100,10 @@ fn publish() {
     writer.push_back(back);
     drop(writer);
     for seen in readers.map(join) {
-        assert!([&[][..], &[0], &[0, 1]].contains(&seen.as_slice()), "{seen:?}");
+        assert!(
+            [&[][..], &[0], &[0, 1]].contains(&seen.as_slice()),
+            "{seen:?}"
+        );
     }
     finish(list, &drops);
 }

@@ -95,7 +95,9 @@ fn check(sites: &Sites) -> u64 {
     let all = sites.for_each(|at, contended| {
         sum += contended;
         if let Some((path, line)) = at {
-            let known = places().iter().any(|at| path_of(at) == path && at.line() == line);
+            let known = places()
+                .iter()
+                .any(|at| path_of(at) == path && at.line() == line);
             assert!(known, "{path}:{line}");
             assert!(!seen.contains(&line), "{path}:{line} twice");
             seen.push(line);

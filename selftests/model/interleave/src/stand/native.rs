@@ -62,7 +62,8 @@ impl<T> memory::Cell<T> for Place<T> {
 
     unsafe fn take(&self) -> T {
         // SAFETY: The caller promises that there is a value, and that nobody else uses it.
-        self.0.with_mut(|place| unsafe { (*place).assume_init_read() })
+        self.0
+            .with_mut(|place| unsafe { (*place).assume_init_read() })
     }
 }
 

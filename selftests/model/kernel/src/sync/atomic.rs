@@ -36,7 +36,12 @@ pub mod ordering {
             })*
         };
     }
-    orderings!(Relaxed = Relaxed, Acquire = Acquire, Release = Release, Full = AcqRel);
+    orderings!(
+        Relaxed = Relaxed,
+        Acquire = Acquire,
+        Release = Release,
+        Full = AcqRel
+    );
 
     /// Those of a load.
     pub trait AcquireOrRelaxed: Ordering {}
@@ -169,11 +174,7 @@ impl<T: Atomically> Atomic<T> {
 
     /// Updates it by a function of its value.
     #[track_caller]
-    pub fn update<O: Ordering>(
-        &self,
-        mut f: impl FnMut(T) -> Option<T>,
-        _: O,
-    ) -> Result<T, T> {
+    pub fn update<O: Ordering>(&self, mut f: impl FnMut(T) -> Option<T>, _: O) -> Result<T, T> {
         let order = called(Location::caller(), what::<O>("fetch_update"), O::ORDER);
         let mut old = self.cell().load(Loomed::Relaxed);
         loop {

@@ -31,11 +31,7 @@ pub struct Guard<'a, T, B: Backend> {
 
 impl<T, B: Backend> Lock<T, B> {
     /// Makes one.
-    pub fn new(
-        value: T,
-        _: &'static CStr,
-        _: Pin<&'static LockClassKey>,
-    ) -> impl PinInit<Self> {
+    pub fn new(value: T, _: &'static CStr, _: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         Self {
             inner: Mutex::new(value),
             _kind: PhantomData,

@@ -83,8 +83,15 @@ fn setup() -> impl Strategy<Value = Setup> {
         2 => Just(Policy::Always),
     ];
     let rules = (policy, 0u32..4, 1u32..3_000, 0u32..50);
-    let rest = (1usize..3, prop_oneof![Just(0u32), 10u32..100], any::<bool>());
-    let machine = (prop_oneof![0u32..6, Just(100)], prop_oneof![Just(0u32), 6u32..9]);
+    let rest = (
+        1usize..3,
+        prop_oneof![Just(0u32), 10u32..100],
+        any::<bool>(),
+    );
+    let machine = (
+        prop_oneof![0u32..6, Just(100)],
+        prop_oneof![Just(0u32), 6u32..9],
+    );
     (rules, rest, machine).prop_map(|(rules, rest, machine)| Setup {
         policy: rules.0,
         limit: rules.1,

@@ -115,7 +115,10 @@ impl Record {
         let (rules, now) = (&self.rules, self.now());
         let mut seen = self.seen.borrow_mut();
         seen.decided.push(now);
-        let recent = seen.decided.iter().filter(|at| now - **at < rules.window_ns);
+        let recent = seen
+            .decided
+            .iter()
+            .filter(|at| now - **at < rules.window_ns);
         let recent = recent.count();
         if recent > rules.limit as usize {
             world::violation(format!("beyond its limit: {recent} restarts in a window"));
@@ -125,7 +128,9 @@ impl Record {
         }
         let deaths = world::deaths();
         if deaths >= rules.oopses_max {
-            world::violation(format!("beyond the budget: a restart after {deaths} oopses"));
+            world::violation(format!(
+                "beyond the budget: a restart after {deaths} oopses"
+            ));
         }
         let mine = world::in_quarantine();
         if mine > 0 && mine + rules.quarantined_before > super::budget::QUARANTINE_MAX as usize {
