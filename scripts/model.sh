@@ -38,6 +38,7 @@ results=$CK_TOP/build/test/model
 cargo_up "$crate"
 
 # Apart, or the features of what both depend on would be those of both.
+# shellcheck disable=SC2317 # called by step
 build_models() {
 	in_crate "$crate" build --package interleave
 	in_crate "$crate" build --package supervisor
