@@ -22,7 +22,7 @@ set -euo pipefail
 export HERD7
 
 need_root "$@"
-cases=20000 write=
+cases=5000 write=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--write) write=--write; shift ;;

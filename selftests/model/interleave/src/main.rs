@@ -19,14 +19,15 @@ mod sync {
     pub mod atomic;
     #[path = "../../selftests/model/interleave/src/stand/percpu.rs"]
     pub mod percpu;
-    #[allow(dead_code)]
+    #[allow(dead_code, unused_imports)]
     pub mod rcu;
-    #[allow(dead_code)]
+    #[allow(dead_code, unused_imports)]
     pub mod rcu_list;
     #[allow(dead_code)]
     pub mod rcu_pointer;
 
     pub use kernel::sync::{barrier, Completion};
+    #[allow(unused_imports)]
     pub use rcu_list::RcuList;
 }
 
@@ -40,7 +41,7 @@ mod stats {
     pub mod site;
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../../../src/child"]
 mod child {
     pub mod identity;
