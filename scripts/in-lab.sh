@@ -53,16 +53,17 @@ env=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	HOME=/tmp/home LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
 mapfile -d '' -t -O "${#env[@]}" env < <(kept_env "${KEEP_ENV[@]}")
 
-# Name resolution, certificates and pip's settings are the host's.
+# Name resolution, certificates and the settings of pip and cargo are the host's.
 if [ -n "$net" ]; then
 	rm -f "$root/etc/resolv.conf"
 	[ ! -e /etc/resolv.conf ] || bind "$(readlink -f /etc/resolv.conf)" /etc/resolv.conf
-	for ca in "${PIP_CERT:-}" "${SSL_CERT_FILE:-}" "${CURL_CA_BUNDLE:-}" \
+	for ca in "${PIP_CERT:-}" "${SSL_CERT_FILE:-}" "${CURL_CA_BUNDLE:-}" "${CARGO_HTTP_CAINFO:-}" \
 		/etc/ssl/certs/ca-certificates.crt; do
 		if [ -n "$ca" ] && [ -s "$ca" ]; then
 			bind "$ca" /etc/ssl/certs/ca-certificates.crt
 			ca=/etc/ssl/certs/ca-certificates.crt
-			env+=("PIP_CERT=$ca" "SSL_CERT_FILE=$ca" "CURL_CA_BUNDLE=$ca" "REQUESTS_CA_BUNDLE=$ca")
+			env+=("PIP_CERT=$ca" "SSL_CERT_FILE=$ca" "CURL_CA_BUNDLE=$ca" "REQUESTS_CA_BUNDLE=$ca"
+				"CARGO_HTTP_CAINFO=$ca")
 			break
 		fi
 	done
@@ -71,6 +72,15 @@ if [ -n "$net" ]; then
 		if [ -n "$conf" ] && [ -s "$conf" ]; then
 			cp "$conf" "$root/tmp/home/pip.conf"
 			env+=(PIP_CONFIG_FILE=/tmp/home/pip.conf)
+			break
+		fi
+	done
+	# A registry that stands for the default one is named there, and nowhere else.
+	for conf in config.toml config; do
+		conf=${CARGO_HOME:-${CK_HOME:-$HOME}/.cargo}/$conf
+		if [ -s "$conf" ]; then
+			mkdir -p "$root/tmp/home/.cargo"
+			cp "$conf" "$root/tmp/home/.cargo/config.toml"
 			break
 		fi
 	done

@@ -34,7 +34,8 @@ KEEP_ENV=(CHILDKERNEL_LAB CHILDKERNEL_MIRROR CHILDKERNEL_ACCEL TERM LLVM
 	http_proxy https_proxy ftp_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 	PIP_CERT PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_PROXY
 	PIP_CONFIG_FILE PIP_DEFAULT_TIMEOUT SSL_CERT_FILE CURL_CA_BUNDLE
-	REQUESTS_CA_BUNDLE)
+	REQUESTS_CA_BUNDLE CARGO_HTTP_PROXY CARGO_HTTP_CAINFO CARGO_HTTP_TIMEOUT
+	CARGO_NET_RETRY)
 
 kept_env() {
 	local v
@@ -50,7 +51,7 @@ need_root() {
 	command -v sudo >/dev/null ||
 		die "needs root: run it as root, or install sudo"
 	local keep
-	mapfile -d '' -t keep < <(kept_env "${KEEP_ENV[@]}" MOD TIMEOUT)
+	mapfile -d '' -t keep < <(kept_env "${KEEP_ENV[@]}" MOD TIMEOUT CARGO_HOME HERD7)
 	# Made by the user, so that a ~/.cache on the way is the user's own.
 	mkdir -p "$LAB"
 	exec sudo -- env "CK_HOME=$HOME" "${keep[@]}" "$CK_SELF" "$@"

@@ -62,6 +62,7 @@ use kernel::{
 #[allow(unsafe_code)]
 pub mod arena;
 mod body;
+mod budget;
 mod builder;
 #[allow(unsafe_code)]
 pub mod call;
@@ -74,10 +75,12 @@ mod fault;
 #[allow(unsafe_code)]
 mod generation;
 mod history;
+mod identity;
 mod life;
 #[allow(unsafe_code)]
 pub mod mailbox;
 mod port;
+mod pulse;
 mod record;
 #[allow(unsafe_code)]
 pub mod region;
@@ -90,6 +93,7 @@ mod thread;
 mod watch;
 
 pub use arena::{Arena, ArenaBox};
+pub use budget::QUARANTINE_MAX;
 pub use builder::Builder;
 pub use call::Call;
 pub use context::{Context, Nothing};
@@ -97,14 +101,14 @@ pub use deputy::Exit;
 #[cfg(CONFIG_CHILDKERNEL_FAULTS)]
 pub use fault::Fault;
 pub use history::Past;
+pub use identity::Identity;
 pub use port::Port;
-pub use record::{End, Identity, MailMeter, Record};
+pub use record::{End, MailMeter, Record};
 pub use region::{ReadOnly, ReadWrite, Region, Shared};
 pub use restart::Restart;
 pub use state::State;
 pub use thread::Scheduling;
 pub(crate) use watch::Watching;
-pub use watch::QUARANTINE_MAX;
 
 use body::Body;
 use run::Post;
@@ -218,7 +222,7 @@ impl Child {
                 // Somebody else was faster.
                 continue;
             }
-            if body.has_given_up() && !self.record.watch.has_room() {
+            if body.has_given_up() && !self.record.watch.budget.has_room() {
                 return Err(EBUSY);
             }
             body.want();

@@ -18,7 +18,7 @@ use super::{
     thread::Thread,
 };
 use crate::sync::{
-    atomic::{Relaxed, Release},
+    atomic::Relaxed,
     order::{levels, Token},
 };
 use kernel::{
@@ -139,10 +139,10 @@ impl Body {
             }
         };
         generation.life.bequeath(self.remains.take());
-        record.generation.store(number, Relaxed);
-        record.outcome.store(End::Returned.to_word(), Relaxed);
-        generation.run.publish(token, number);
-        record.restarts.fetch_add(restarts, Release);
+        record.generations.begin(number, restarts, || {
+            record.outcome.store(End::Returned.to_word(), Relaxed);
+            generation.run.publish(token, number);
+        });
         record.silence.store(0, Relaxed);
         record.transition(State::Running);
         generation.wake(record.now());
@@ -386,7 +386,7 @@ impl Body {
                 return;
             }
             if !deputy.body().has_returned() {
-                record.watch.count_oopses(1);
+                record.watch.budget.count_oopses(1);
                 let (owner, id) = (record.owner(), record.id);
                 pr_warn!("code of {owner} has crashed at the end of child {id}\n");
             }
@@ -420,10 +420,10 @@ impl Body {
         };
         let (id, name) = (record.id, record.name());
         let decision = if self.wanted {
-            let watch = &record.watch;
+            let budget = &record.watch.budget;
             let now = record.now().unsigned_abs();
             self.restarts.decide(severity(end), now, || {
-                watch.has_budget() && (self.given_up.is_none() || watch.has_room())
+                budget.allows_crash() && (self.given_up.is_none() || budget.has_room())
             })
         } else {
             Decision::Rest
@@ -460,7 +460,7 @@ impl Body {
 fn count_deaths(record: &Record, generation: &Generation) -> bool {
     let deaths = generation.count_deaths();
     record.crashes.fetch_add(u64::from(deaths), Relaxed);
-    record.watch.count_oopses(deaths);
+    record.watch.budget.count_oopses(deaths);
     deaths > 0
 }
 

@@ -5,7 +5,8 @@
 
 use super::{
     generation::Generation,
-    record::{End, Identity},
+    identity::Identity,
+    record::End,
     thread::{self, Thread},
     watch::Watch,
 };

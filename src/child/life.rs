@@ -6,11 +6,12 @@
 use super::{
     arena::{Arena, Meter},
     generation::Generation,
+    pulse::Pulse,
 };
 use crate::{
     new_completion,
     sync::{
-        atomic::{Acquire, Atomic, Full, Relaxed, Release},
+        atomic::{Acquire, Atomic, Full, Relaxed},
         Completion,
     },
 };
@@ -18,68 +19,6 @@ use kernel::{
     prelude::*,
     sync::{new_spinlock, Arc, SpinLock},
 };
-
-/// What one thread tells who watches. Only that thread writes the first three, so they have a
-/// cache line for themselves.
-#[repr(align(64))]
-pub(super) struct Pulse {
-    /// Signs of life.
-    beats: Atomic<u64>,
-    /// It waits in a way that ends when it is asked to stop: no sign of life is expected.
-    idle: Atomic<bool>,
-    /// It has returned from what it runs.
-    returned: Atomic<bool>,
-    /// Who watches has counted its death.
-    counted: Atomic<bool>,
-    /// The last beats that were seen, and when they were seen first.
-    seen: Atomic<u64>,
-    seen_at: Atomic<i64>,
-}
-
-impl Pulse {
-    const fn new() -> Self {
-        Self {
-            beats: Atomic::new(0),
-            idle: Atomic::new(false),
-            returned: Atomic::new(false),
-            counted: Atomic::new(false),
-            seen: Atomic::new(0),
-            seen_at: Atomic::new(0),
-        }
-    }
-
-    /// Gives a sign of life.
-    #[inline]
-    pub(super) fn beat(&self) {
-        self.beats
-            .store(self.beats.load(Relaxed).wrapping_add(1), Relaxed);
-    }
-
-    /// Runs `wait`, which ends when the thread is asked to stop.
-    #[inline]
-    pub(super) fn idle<R>(&self, wait: impl FnOnce() -> R) -> R {
-        // It may wait within a wait.
-        let was_idle = self.idle.load(Relaxed);
-        self.idle.store(true, Relaxed);
-        let result = wait();
-        self.beat();
-        // Release: who sees it awake sees the beat as well.
-        self.idle.store(was_idle, Release);
-        result
-    }
-
-    /// How long the thread has given no sign of life, in ns; 0 if none is expected.
-    fn silence(&self, now: i64) -> i64 {
-        let over = self.returned.load(Relaxed) || self.counted.load(Relaxed);
-        let expected = !self.idle.load(Acquire) && !over;
-        let beats = self.beats.load(Relaxed);
-        if !expected || beats != self.seen.load(Relaxed) {
-            self.seen.store(beats, Relaxed);
-            self.seen_at.store(now, Relaxed);
-        }
-        now.saturating_sub(self.seen_at.load(Relaxed))
-    }
-}
 
 /// The life of one generation.
 #[pin_data]
@@ -136,7 +75,7 @@ impl Life {
     /// Its threads are about to run.
     pub(super) fn begin(&self, now: i64) {
         for pulse in &self.pulses {
-            pulse.seen_at.store(now, Relaxed);
+            pulse.begin(now);
         }
     }
 
@@ -182,22 +121,18 @@ impl Life {
     /// A thread says that it has returned.
     pub(super) fn returns(&self, index: usize) {
         if let Some(pulse) = self.pulse(index) {
-            pulse.returned.store(true, Relaxed);
+            pulse.returns();
         }
         self.leave();
     }
 
     /// Whether the thread, which has exited, died before it could return. Says so once.
     pub(super) fn count_death(&self, index: usize) -> bool {
-        let Some(pulse) = self.pulse(index) else {
-            return false;
-        };
-        if pulse.returned.load(Relaxed) || pulse.counted.load(Relaxed) {
-            return false;
+        let died = self.pulse(index).is_some_and(Pulse::count_death);
+        if died {
+            self.leave();
         }
-        pulse.counted.store(true, Relaxed);
-        self.leave();
-        true
+        died
     }
 
     fn leave(&self) {

@@ -42,11 +42,8 @@
 //! needs no thought. It is there to be measured against: `Mailbox::<T, Guarded<T>>::open(depth)`.
 
 use super::call::Calls;
-use crate::sync::{
-    atomic::{Atomic, Full, Relaxed},
-    Completion,
-};
-use core::{fmt, marker::PhantomData, ops::Deref};
+use crate::sync::atomic::{Atomic, Full, Relaxed};
+use core::{marker::PhantomData, ops::Deref};
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -56,76 +53,20 @@ use kernel::{
 mod channel;
 mod lock_free;
 pub mod memory;
+mod native;
 mod queue;
 pub mod ring;
 pub mod sleepers;
+mod wait;
 
-pub use channel::Channel;
+pub use channel::{Channel, SendError};
 pub use lock_free::LockFree;
 pub use queue::Guarded;
+pub(super) use wait::wait_for;
+pub use wait::Wait;
 
 /// The most messages that a mailbox can have room for.
 pub const DEPTH_MAX: usize = 1 << 16;
-
-/// How long a call may wait.
-#[derive(Clone, Copy)]
-pub enum Wait {
-    /// Not at all.
-    No,
-    /// Until a signal comes or, in a kernel thread, a request to stop.
-    Interruptible,
-    /// The same, at most so many jiffies.
-    Limit(Jiffies),
-}
-
-/// Waits for a completion in this way, and keeps what is left of the limit.
-pub(super) fn wait_for(what: &Completion, wait: &mut Wait) -> Result {
-    match wait {
-        Wait::No => Err(EAGAIN),
-        Wait::Interruptible => what.wait_interruptible(),
-        Wait::Limit(left) => {
-            *left = what.wait_interruptible_timeout(*left)?;
-            Ok(())
-        }
-    }
-}
-
-/// A value that was not sent, and why.
-///
-/// Turning it into an [`Error`], as `?` does, drops the value: not in a hard interrupt.
-#[must_use = "it has the value that was not sent"]
-pub struct SendError<T> {
-    value: T,
-    error: Error,
-}
-
-impl<T> SendError<T> {
-    pub(super) fn new(value: T, error: Error) -> Self {
-        Self { value, error }
-    }
-
-    /// Why.
-    pub fn error(&self) -> Error {
-        self.error
-    }
-
-    /// The value.
-    pub fn into_value(self) -> T {
-        self.value
-    }
-}
-
-impl<T> fmt::Debug for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SendError").field(&self.error).finish()
-    }
-}
-
-impl<T> From<SendError<T>> for Error {
-    fn from(error: SendError<T>) -> Self {
-        error.error
-    }
-}
 
 /// A mailbox, as both of its sides see it: neither locks anything to look.
 ///

@@ -5,8 +5,9 @@
 
 use super::{
     call::Call,
+    identity::Identity,
     mailbox::{SendError, Sender},
-    record::{Identity, Record},
+    record::Record,
 };
 use kernel::{prelude::*, sync::Arc, time::Jiffies};
 
@@ -45,14 +46,8 @@ impl<T: Send + 'static> Port<T> {
         self.identity
     }
 
-    /// How an error of the mailbox is to be understood: the mailbox of a generation that another
-    /// has followed does not come back.
     fn explain(&self, error: Error) -> Error {
-        if error == EPIPE && self.record.identity() != self.identity {
-            ESTALE
-        } else {
-            error
-        }
+        self.identity.explain(error, || self.record.identity())
     }
 
     fn explained<E>(&self, sent: Result<(), SendError<E>>) -> Result<(), SendError<E>> {

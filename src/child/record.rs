@@ -9,6 +9,7 @@ use super::{
     arena::Meter,
     context::Slot,
     history::{History, Past},
+    identity::{Generations, Identity},
     run::MailCounts,
     state::{State, StateCell},
     thread::Scheduling,
@@ -18,7 +19,7 @@ use crate::{
     ffi,
     stats::json::Quoted,
     sync::{
-        atomic::{Acquire, Atomic, Relaxed},
+        atomic::{Atomic, Relaxed},
         Completion,
     },
 };
@@ -116,7 +117,7 @@ pub struct Record {
     pub(super) heartbeat: u32,
     pub(super) watch: Arc<Watch>,
     pub(super) state: StateCell,
-    pub(super) generation: Atomic<u32>,
+    pub(super) generations: Generations,
     /// How the present generation has ended, or is about to.
     pub(super) outcome: Atomic<u64>,
     pub(super) slots: KVec<Slot>,
@@ -130,8 +131,6 @@ pub struct Record {
     pub(super) made: Instant<Monotonic>,
     /// When the last transition was, in ns since then.
     pub(super) since: Atomic<i64>,
-    /// Generations that were started by the supervisor.
-    pub(super) restarts: Atomic<u64>,
     /// Threads that have died of an oops.
     pub(super) crashes: Atomic<u64>,
     /// The longest silence of a thread when it was last looked at, in ns.
@@ -200,29 +199,6 @@ impl MailMeter {
     /// How often the child slept and was woken for a message, this generation.
     pub fn wakes(&self) -> u64 {
         self.wakes.load(Relaxed)
-    }
-}
-
-/// Names one generation of one child: what is said of it is not said of the next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Identity {
-    id: u64,
-    generation: u32,
-}
-
-impl Identity {
-    pub(super) fn new(id: u64, generation: u32) -> Self {
-        Self { id, generation }
-    }
-
-    /// The id of the child.
-    pub fn id(self) -> u64 {
-        self.id
-    }
-
-    /// The generation, from 1; 0 before the first has begun.
-    pub fn generation(self) -> u32 {
-        self.generation
     }
 }
 
@@ -298,10 +274,7 @@ impl Record {
 
     /// Which generation of which child this is now.
     pub fn identity(&self) -> Identity {
-        Identity {
-            id: self.id,
-            generation: self.generation(),
-        }
+        Identity::new(self.id, self.generation())
     }
 
     /// How many transitions from one state to another it has made.
@@ -342,7 +315,7 @@ impl Record {
 
     /// How often it was started, from 1.
     pub fn generation(&self) -> u32 {
-        self.generation.load(Relaxed)
+        self.generations.number()
     }
 
     /// The error with which its present generation has ended, if any.
@@ -355,7 +328,7 @@ impl Record {
 
     /// How many generations the supervisor has started.
     pub fn restarts(&self) -> u64 {
-        self.restarts.load(Acquire)
+        self.generations.restarts()
     }
 
     /// How many of its threads have died of an oops, all generations.

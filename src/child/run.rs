@@ -10,6 +10,7 @@ use super::{
     context::{Context, Slot},
     life::Life,
     mailbox::{Mailbox, Receiver, Sender},
+    pulse::Pulse,
     record::Record,
 };
 use crate::sync::order::{levels, Ordered, Token};
@@ -24,7 +25,7 @@ pub(super) struct Core<'a> {
     pub(super) record: &'a Record,
     pub(super) slot: &'a Slot,
     pub(super) life: &'a Life,
-    pub(super) pulse: &'a super::life::Pulse,
+    pub(super) pulse: &'a Pulse,
     pub(super) index: usize,
 }
 

@@ -3,7 +3,7 @@
 //! The states of a child kernel, and the one function that changes them.
 #![deny(unsafe_code)]
 
-use crate::sync::atomic::{Atomic, Full, Relaxed};
+use crate::sync::atomic::{Acquire, Atomic, Full};
 use kernel::prelude::*;
 
 /// Where a child kernel is in its life.
@@ -110,7 +110,9 @@ impl StateCell {
 
     /// The present state.
     pub(super) fn get(&self) -> State {
-        let now = self.0.load(Relaxed);
+        // Acquire: pairs with the exchange of `advance`. Who sees that a generation has ended sees
+        // how, which is written before that.
+        let now = self.0.load(Acquire);
         State::ALL
             .into_iter()
             .find(|s| *s as u32 == now)
@@ -120,6 +122,37 @@ impl StateCell {
     /// Makes a transition, and returns where it began. Only for [`Record::transition`].
     ///
     /// It is not made if the child is in `to` already, or if there is no way from where it is.
+    ///
+    /// What was written before it is seen by who sees the new state:
+    ///
+    /// ```text
+    /// C MP+cmpxchg+acquire
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
+    /// {}
+    ///
+    /// P0(int *outcome, int *state)
+    /// {
+    ///     int r0;
+    ///
+    ///     WRITE_ONCE(*outcome, 1);
+    ///     r0 = cmpxchg(state, 0, 1);
+    /// }
+    ///
+    /// P1(int *outcome, int *state)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = smp_load_acquire(state);
+    ///     r1 = READ_ONCE(*outcome);
+    /// }
+    ///
+    /// exists (1:r0=1 /\ 1:r1=0)
+    /// ```
     ///
     /// [`Record::transition`]: super::Record::transition
     pub(super) fn advance(&self, to: State) -> Option<State> {

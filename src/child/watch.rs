@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 use super::{
+    budget::Budget,
     thread::{self, Thread},
     CHILDREN,
 };
@@ -15,7 +16,6 @@ use crate::{
     ffi::param::in_range,
     new_completion,
     sync::{
-        atomic::{Atomic, FetchUpdate, Relaxed},
         order::{levels, Token},
         registry::{Registry, RegistryMutex},
         Completion,
@@ -27,9 +27,6 @@ use kernel::{
     time::{msecs_to_jiffies, Jiffies},
 };
 
-/// How many generations may be in quarantine, in the whole machine, before none is replaced.
-pub const QUARANTINE_MAX: u32 = 8;
-
 /// What is watched, and how.
 static WATCH: Registry<levels::Watch, Watch> = Registry::new(RegistryMutex::Watch);
 
@@ -39,10 +36,7 @@ pub(super) struct Watch {
     #[pin]
     event: Completion,
     period: Jiffies,
-    /// How many threads of children may die of an oops before none is replaced.
-    budget: u32,
-    oopses: Atomic<u32>,
-    quarantined: Atomic<u32>,
+    pub(super) budget: Budget,
 }
 
 impl Watch {
@@ -60,32 +54,6 @@ impl Watch {
     /// Has the supervisor look.
     pub(super) fn kick(&self) {
         self.event.complete();
-    }
-
-    /// Counts threads that have died of an oops.
-    pub(super) fn count_oopses(&self, deaths: u32) {
-        self.oopses.fetch_add(deaths, Relaxed);
-    }
-
-    /// Whether the machine can take one more.
-    pub(super) fn has_budget(&self) -> bool {
-        self.oopses.load(Relaxed) < self.budget
-    }
-
-    /// One generation more is in quarantine.
-    pub(super) fn quarantine(&self) {
-        self.quarantined.fetch_add(1, Relaxed);
-    }
-
-    /// One less.
-    pub(super) fn release(&self) {
-        let less = |now: u32| now.checked_sub(1);
-        let _ = self.quarantined.fetch_update(less, Relaxed);
-    }
-
-    /// Whether there is room for another in its place.
-    pub(super) fn has_room(&self) -> bool {
-        self.quarantined.load(Relaxed) <= QUARANTINE_MAX
     }
 }
 
@@ -146,9 +114,7 @@ impl Watching {
             pin_init!(Watch {
                 event <- new_completion!("childkernel_watch"),
                 period: msecs_to_jiffies(period as u32).max(1),
-                budget: budget as u32,
-                oopses: Atomic::new(0),
-                quarantined: Atomic::new(0),
+                budget: Budget::new(budget as u32),
             }),
             GFP_KERNEL,
         )?;

@@ -54,6 +54,43 @@ impl<const N: usize> Counters<N> {
     }
 
     /// Lets all begin again at zero. What is counted at this very moment may go with the rest.
+    ///
+    /// Who sees what is taken off sees the cells no older than they were when that was summed up:
+    ///
+    /// ```text
+    /// C WRC+reset+count
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
+    /// {}
+    ///
+    /// P0(int *cell)
+    /// {
+    ///     WRITE_ONCE(*cell, 1);
+    /// }
+    ///
+    /// P1(int *cell, int *before)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = READ_ONCE(*cell);
+    ///     r1 = cmpxchg(before, 0, 1);
+    /// }
+    ///
+    /// P2(int *cell, int *before)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = smp_load_acquire(before);
+    ///     r1 = READ_ONCE(*cell);
+    /// }
+    ///
+    /// exists (1:r0=1 /\ 2:r0=1 /\ 2:r1=0)
+    /// ```
     pub(super) fn reset(&self) {
         for (index, before) in self.before.iter().enumerate() {
             let now = self.cells.sum(index);

@@ -126,7 +126,34 @@ impl Site {
         Hit::Counted
     }
 
-    /// Fills the slot, which was just claimed.
+    /// Fills the slot, which was just claimed. Who finds it ready finds it filled:
+    ///
+    /// ```text
+    /// C MP+claim+ready
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
+    /// {}
+    ///
+    /// P0(int *path, int *state)
+    /// {
+    ///     WRITE_ONCE(*path, 1);
+    ///     smp_store_release(state, 2);
+    /// }
+    ///
+    /// P1(int *path, int *state)
+    /// {
+    ///     int r0;
+    ///     int r1;
+    ///
+    ///     r0 = smp_load_acquire(state);
+    ///     r1 = READ_ONCE(*path);
+    /// }
+    ///
+    /// exists (1:r0=2 /\ 1:r1=0)
+    /// ```
     fn claim(&self, at: &'static Location<'static>, address: usize) {
         self.location.store(address, Relaxed);
         self.line.store(at.line(), Relaxed);

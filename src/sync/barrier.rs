@@ -48,16 +48,30 @@
 //! ```text
 //! C MP+fencewmbonceonce+fencermbonceonce
 //!
+//! (*
+//!  * Result: Never
+//!  *)
+//!
 //! {}
 //!
-//! P0(int *data, int *flag)      P1(int *data, int *flag)
-//! {                             {
-//!     WRITE_ONCE(*data, 1);         int r0 = READ_ONCE(*flag);
-//!     smp_wmb();                    smp_rmb();
-//!     WRITE_ONCE(*flag, 1);         int r1 = READ_ONCE(*data);
-//! }                             }
+//! P0(int *data, int *flag)
+//! {
+//!     WRITE_ONCE(*data, 1);
+//!     smp_wmb();
+//!     WRITE_ONCE(*flag, 1);
+//! }
 //!
-//! exists (1:r0=1 /\ 1:r1=0)     (* Never *)
+//! P1(int *data, int *flag)
+//! {
+//!     int r0;
+//!     int r1;
+//!
+//!     r0 = READ_ONCE(*flag);
+//!     smp_rmb();
+//!     r1 = READ_ONCE(*data);
+//! }
+//!
+//! exists (1:r0=1 /\ 1:r1=0)
 //! ```
 //!
 //! ```ignore
@@ -79,16 +93,31 @@
 //! ```text
 //! C SB+fencembonceonces
 //!
+//! (*
+//!  * Result: Never
+//!  *)
+//!
 //! {}
 //!
-//! P0(int *x, int *y)            P1(int *x, int *y)
-//! {                             {
-//!     WRITE_ONCE(*x, 1);            WRITE_ONCE(*y, 1);
-//!     smp_mb();                     smp_mb();
-//!     int r0 = READ_ONCE(*y);       int r0 = READ_ONCE(*x);
-//! }                             }
+//! P0(int *x, int *y)
+//! {
+//!     int r0;
 //!
-//! exists (0:r0=0 /\ 1:r0=0)     (* Never *)
+//!     WRITE_ONCE(*x, 1);
+//!     smp_mb();
+//!     r0 = READ_ONCE(*y);
+//! }
+//!
+//! P1(int *x, int *y)
+//! {
+//!     int r0;
+//!
+//!     WRITE_ONCE(*y, 1);
+//!     smp_mb();
+//!     r0 = READ_ONCE(*x);
+//! }
+//!
+//! exists (0:r0=0 /\ 1:r0=0)
 //! ```
 //!
 //! ```ignore

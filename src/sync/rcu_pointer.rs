@@ -128,38 +128,71 @@ impl<T: Send + Sync + 'static> Rcu<T> {
     ///
     /// ```text
     /// C MP+xchg+addr
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
     /// {
-    /// int value = 0;
-    /// int *ptr = &other;
+    /// ptr=other;
     /// }
-    /// P0(int *value, int **ptr) { int *r0; WRITE_ONCE(*value, 1); r0 = xchg(ptr, value); }
-    /// P1(int **ptr) { int *r0 = rcu_dereference(*ptr); int r1 = READ_ONCE(*r0); }
+    ///
+    /// P0(int *value, int **ptr)
+    /// {
+    ///     int *r0;
+    ///
+    ///     WRITE_ONCE(*value, 1);
+    ///     r0 = xchg(ptr, value);
+    /// }
+    ///
+    /// P1(int **ptr)
+    /// {
+    ///     int *r0;
+    ///     int r1;
+    ///
+    ///     rcu_read_lock();
+    ///     r0 = rcu_dereference(*ptr);
+    ///     r1 = READ_ONCE(*r0);
+    ///     rcu_read_unlock();
+    /// }
+    ///
     /// exists (1:r0=value /\ 1:r1=0)
-    /// (* Result: Never *)
     /// ```
     ///
     /// And the other end: what was taken out is not changed before a grace period is over.
     ///
     /// ```text
     /// C MP+xchg-sync+rcu
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
     /// {
-    /// int *ptr = &value;
+    /// ptr=value;
     /// }
+    ///
     /// P0(int *value, int *other, int **ptr)
     /// {
-    ///     int *r0 = xchg(ptr, other);
+    ///     int *r0;
+    ///
+    ///     r0 = xchg(ptr, other);
     ///     synchronize_rcu();
     ///     WRITE_ONCE(*value, 1);
     /// }
+    ///
     /// P1(int **ptr)
     /// {
+    ///     int *r0;
+    ///     int r1;
+    ///
     ///     rcu_read_lock();
-    ///     int *r0 = rcu_dereference(*ptr);
-    ///     int r1 = READ_ONCE(*r0);
+    ///     r0 = rcu_dereference(*ptr);
+    ///     r1 = READ_ONCE(*r0);
     ///     rcu_read_unlock();
     /// }
+    ///
     /// exists (1:r0=value /\ 1:r1=1)
-    /// (* Result: Never *)
     /// ```
     #[inline]
     fn publish(&self, object: *mut Object<T, ()>) -> Option<Retired<T>> {

@@ -29,7 +29,7 @@ impl Body {
         live.run.abort();
         live.stop();
         push(&mut self.given_up, live);
-        record.watch.quarantine();
+        record.watch.budget.quarantine();
         record.transition(State::Quarantined);
         pr_warn!(
             "child {} ({}) does not end: in quarantine, and module {} stays\n",
@@ -66,7 +66,7 @@ impl Body {
                 continue;
             }
             generation.join();
-            record.watch.release();
+            record.watch.budget.release();
             // One that another follows, or is about to, ends without a word.
             if record.state() == State::Quarantined {
                 record.transition(State::Stopped);

@@ -2,8 +2,46 @@
 
 //! What a mailbox asks of its channel.
 
-use super::{SendError, Wait};
+use super::Wait;
+use core::fmt;
 use kernel::prelude::*;
+
+/// A value that was not sent, and why.
+///
+/// Turning it into an [`Error`], as `?` does, drops the value: not in a hard interrupt.
+#[must_use = "it has the value that was not sent"]
+pub struct SendError<T> {
+    value: T,
+    error: Error,
+}
+
+impl<T> SendError<T> {
+    pub(in crate::child) fn new(value: T, error: Error) -> Self {
+        Self { value, error }
+    }
+
+    /// Why.
+    pub fn error(&self) -> Error {
+        self.error
+    }
+
+    /// The value.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendError").field(&self.error).finish()
+    }
+}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(error: SendError<T>) -> Self {
+        error.error
+    }
+}
 
 /// What carries the messages of a mailbox.
 pub trait Channel<T>: Sized + Send + Sync {

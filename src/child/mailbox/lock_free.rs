@@ -3,7 +3,8 @@
 //! The mailbox's own channel: the ring, in the kernel's memory, and completions to sleep at.
 
 use super::{
-    memory::{self, Slot, Word},
+    memory::{Memory, Slot},
+    native::Kernel,
     ring::{Doze, PopError, PushError, Ring},
     sleepers::Sleepers,
     wait_for, Channel, SendError, Wait,
@@ -11,94 +12,12 @@ use super::{
 use crate::{
     new_completion,
     sync::{
-        atomic::{Acquire, Atomic, Full, Relaxed, Release},
-        barrier::{barrier, smp_mb},
+        atomic::{Atomic, Relaxed},
         Completion,
     },
 };
-use core::{cell::UnsafeCell, mem::MaybeUninit, ptr::NonNull};
+use core::ptr::NonNull;
 use kernel::prelude::*;
-
-/// The kernel's memory, and its memory model.
-struct Kernel;
-
-/// Whether the processor keeps loads in their order, and stores in theirs, and no load before an
-/// earlier one of them but from a store: x86. A load that acquires and a store that releases are
-/// plain moves there, as they are in C, where Rust calls a function for them.
-const TOTAL_STORE_ORDER: bool = cfg!(target_arch = "x86_64");
-
-impl Word for Atomic<usize> {
-    fn new(value: usize) -> Self {
-        Atomic::new(value)
-    }
-
-    #[inline(always)]
-    fn load_relaxed(&self) -> usize {
-        // SAFETY: It is valid and aligned. Volatile, as READ_ONCE() is in C: one load of a word.
-        unsafe { self.as_ptr().read_volatile() }
-    }
-
-    #[inline(always)]
-    fn load_acquire(&self) -> usize {
-        if !TOTAL_STORE_ORDER {
-            return self.load(Acquire);
-        }
-        let value = self.load_relaxed();
-        barrier();
-        value
-    }
-
-    #[inline(always)]
-    fn store_release(&self, value: usize) {
-        if !TOTAL_STORE_ORDER {
-            return self.store(value, Release);
-        }
-        barrier();
-        // SAFETY: It is valid and aligned. Volatile, as WRITE_ONCE() is in C: one store of a word.
-        unsafe { self.as_ptr().write_volatile(value) };
-    }
-
-    #[inline(always)]
-    fn cas_relaxed(&self, old: usize, new: usize) -> Result<(), usize> {
-        self.cmpxchg(old, new, Relaxed).map(drop)
-    }
-
-    #[inline(always)]
-    fn swap(&self, new: usize) -> usize {
-        self.xchg(new, Full)
-    }
-}
-
-impl<T> memory::Cell<T> for UnsafeCell<MaybeUninit<T>> {
-    fn vacant() -> Self {
-        UnsafeCell::new(MaybeUninit::uninit())
-    }
-
-    #[inline]
-    unsafe fn put(&self, value: T) {
-        // SAFETY: The caller promises that nobody else uses it.
-        unsafe { (*self.get()).write(value) };
-    }
-
-    #[inline]
-    unsafe fn take(&self) -> T {
-        // SAFETY: The caller promises that there is a value, and that nobody else uses it.
-        unsafe { (*self.get()).assume_init_read() }
-    }
-}
-
-// SAFETY: A vector that nobody changes gives the same slots each time, and may be shared as these;
-// the kernel's atomics and barriers are what they say.
-unsafe impl memory::Memory for Kernel {
-    type Word = Atomic<usize>;
-    type Cell<T> = UnsafeCell<MaybeUninit<T>>;
-    type Slots<T> = KVVec<Slot<T, Self>>;
-
-    #[inline]
-    fn full_barrier() {
-        smp_mb(Full);
-    }
-}
 
 /// The lock-free channel: see [`Mailbox`](super::Mailbox).
 #[pin_data]
@@ -283,7 +202,7 @@ impl<T: Send> LockFree<T> {
             if unsafe { self.ring.is_ready() } {
                 return Ok(());
             }
-            core::hint::spin_loop();
+            Kernel::relax();
         }
         // Nothing completes this, as nobody was told of it: a jiffy's sleep, or a stop.
         let mut moment = match wait {

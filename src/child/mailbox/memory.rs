@@ -43,6 +43,133 @@ pub trait Cell<T> {
 
 /// What the ring is made of.
 ///
+/// As litmus tests, this is what the ring builds on. A value is seen whole by who finds its turn:
+///
+/// ```text
+/// C MP+fill+is_in
+///
+/// (*
+///  * Result: Never
+///  *)
+///
+/// {}
+///
+/// P0(int *cell, int *turn)
+/// {
+///     WRITE_ONCE(*cell, 1);
+///     smp_store_release(turn, 1);
+/// }
+///
+/// P1(int *cell, int *turn)
+/// {
+///     int r0;
+///     int r1;
+///
+///     r0 = smp_load_acquire(turn);
+///     r1 = READ_ONCE(*cell);
+/// }
+///
+/// exists (1:r0=1 /\ 1:r1=0)
+/// ```
+///
+/// It is out before another comes in:
+///
+/// ```text
+/// C LB+leave+room
+///
+/// (*
+///  * Result: Never
+///  *)
+///
+/// {}
+///
+/// P0(int *cell, int *head)
+/// {
+///     int r0;
+///     int r1;
+///
+///     r0 = READ_ONCE(*cell);
+///     r1 = xchg(head, 1);
+/// }
+///
+/// P1(int *cell, int *head)
+/// {
+///     int r0;
+///
+///     r0 = smp_load_acquire(head);
+///     if (r0)
+///         WRITE_ONCE(*cell, 2);
+/// }
+///
+/// exists (1:r0=1 /\ 0:r0=2)
+/// ```
+///
+/// Who claims a position and who says in the same word that it sleeps are one after the other:
+///
+/// ```text
+/// C CAS+claim+asleep
+///
+/// (*
+///  * Result: Never
+///  *)
+///
+/// {}
+///
+/// P0(int *tail)
+/// {
+///     int r0;
+///
+///     r0 = cmpxchg_relaxed(tail, 0, 4);
+/// }
+///
+/// P1(int *tail)
+/// {
+///     int r0;
+///
+///     r0 = cmpxchg_relaxed(tail, 0, 2);
+/// }
+///
+/// exists (0:r0=0 /\ 1:r0=0)
+/// ```
+///
+/// And who sees how far the head has come sees a tail that is as far:
+///
+/// ```text
+/// C ISA2+claim+leave+want_room
+///
+/// (*
+///  * Result: Never
+///  *)
+///
+/// {}
+///
+/// P0(int *tail, int *turn)
+/// {
+///     WRITE_ONCE(*tail, 4);
+///     smp_store_release(turn, 1);
+/// }
+///
+/// P1(int *turn, int *head)
+/// {
+///     int r0;
+///     int r1;
+///
+///     r0 = smp_load_acquire(turn);
+///     r1 = xchg(head, 4);
+/// }
+///
+/// P2(int *tail, int *head)
+/// {
+///     int r0;
+///     int r1;
+///
+///     r0 = smp_load_acquire(head);
+///     r1 = READ_ONCE(*tail);
+/// }
+///
+/// exists (1:r0=1 /\ 2:r0=4 /\ 2:r1=0)
+/// ```
+///
 /// # Safety
 ///
 /// `Slots` gives the same slots each time it is dereferenced. Words order as they say, and
@@ -58,6 +185,9 @@ pub unsafe trait Memory: Sized {
 
     /// All that precedes before all that follows.
     fn full_barrier();
+
+    /// Lets a loop that waits for another CPU go easy on it. Orders nothing.
+    fn relax();
 }
 
 /// One place of a ring.

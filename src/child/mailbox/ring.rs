@@ -419,8 +419,10 @@ impl<T, M: Memory> Ring<T, M> {
     /// ring is closed. Returns whether it may.
     pub fn want_room(&self) -> bool {
         let head = &self.head.0;
-        let mut now = head.load_relaxed();
         loop {
+            // Acquire: pairs with the swap of the receiver. Who sees the head sees a tail that is
+            // not behind it. One that is would be far ahead of it, which passes for full.
+            let now = head.load_acquire();
             let tail = self.front.0.tail.load_relaxed();
             // Full as long as the head does not move: the receiver still has something to take.
             let ahead = (tail & POSITION).wrapping_sub(now & POSITION);
@@ -428,9 +430,8 @@ impl<T, M: Memory> Ring<T, M> {
                 return false;
             }
             // Relaxed: the next move of the head finds the bit, and there was none before.
-            match head.cas_relaxed(now, now | WANTED) {
-                Ok(()) => return true,
-                Err(other) => now = other,
+            if head.cas_relaxed(now, now | WANTED).is_ok() {
+                return true;
             }
         }
     }

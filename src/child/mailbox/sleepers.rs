@@ -10,6 +10,36 @@ use super::memory::{Memory, Word};
 /// and looks whether anybody sleeps. With a full barrier between the two on both sides at least one
 /// sees the other.
 ///
+/// ```text
+/// C SB+announce+claim
+///
+/// (*
+///  * Result: Never
+///  *)
+///
+/// {}
+///
+/// P0(int *count, int *head)
+/// {
+///     int r0;
+///
+///     WRITE_ONCE(*count, 1);
+///     smp_mb();
+///     r0 = READ_ONCE(*head);
+/// }
+///
+/// P1(int *count, int *head)
+/// {
+///     int r0;
+///
+///     WRITE_ONCE(*head, 1);
+///     smp_mb();
+///     r0 = READ_ONCE(*count);
+/// }
+///
+/// exists (0:r0=0 /\ 1:r0=0)
+/// ```
+///
 /// Each [`announce`](Self::announce) is answered exactly once: by a wake-up of who has
 /// [claimed](Self::claim) it, or by [`retract`](Self::retract) with `true`. A sleeper that gets
 /// `false` there has been claimed: its wake-up is on its way and has to be taken.

@@ -156,14 +156,34 @@ impl<T: Send + Sync + 'static> Cursor<'_, T> {
     ///
     /// ```text
     /// C MP+wmb+addr
+    ///
+    /// (*
+    ///  * Result: Never
+    ///  *)
+    ///
     /// {
-    /// int value = 0;
-    /// int *link = &other;
+    /// link=other;
     /// }
-    /// P0(int *value, int **link) { WRITE_ONCE(*value, 1); smp_wmb(); WRITE_ONCE(*link, value); }
-    /// P1(int **link) { int *r0 = rcu_dereference(*link); int r1 = READ_ONCE(*r0); }
+    ///
+    /// P0(int *value, int **link)
+    /// {
+    ///     WRITE_ONCE(*value, 1);
+    ///     smp_wmb();
+    ///     WRITE_ONCE(*link, value);
+    /// }
+    ///
+    /// P1(int **link)
+    /// {
+    ///     int *r0;
+    ///     int r1;
+    ///
+    ///     rcu_read_lock();
+    ///     r0 = rcu_dereference(*link);
+    ///     r1 = READ_ONCE(*r0);
+    ///     rcu_read_unlock();
+    /// }
+    ///
     /// exists (1:r0=value /\ 1:r1=0)
-    /// (* Result: Never *)
     /// ```
     fn publish(
         &mut self,
