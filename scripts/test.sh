@@ -66,8 +66,8 @@ if [ "$LANE_KIND" = own ]; then
 	slow=3
 	judged+=("$results/kunit")
 	mkdir -p "$results/kunit"
-	# What they remember of each object takes memory.
-	machine+=(--memory 3G)
+	# What they remember of each object takes memory. KUnit has a guest of its own.
+	machine+=(--memory 3G --append kunit.enable=0)
 fi
 
 # guest DIR TIMEOUT ARG...: run.sh in a guest. How that ended is judged with all
@@ -99,7 +99,7 @@ CHILDREN=($!)
 		printf "TAP version 13\n1..1\nnot ok 1 compile_fail\n"
 	guest "$results/second" 900 --half 2
 	if [ "$LANE_KIND" = own ]; then
-		machine+=(--kernel "$build/kernel/arch/x86/boot/bzImage")
+		machine+=(--append kunit.enable=1 --kernel "$build/kernel/arch/x86/boot/bzImage")
 		guest "$results/kunit" 900 --kunit
 	fi
 } >>"$results/second.out" &

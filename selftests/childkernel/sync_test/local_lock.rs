@@ -4,7 +4,7 @@
 
 use super::{
     percpu::{on_each_cpu, step},
-    timers::{Hard, Interrupt, Soft},
+    timers::{Hard, HardUnlessRt, Interrupt, Soft},
     tokens::is_free,
 };
 use childkernel::{
@@ -109,7 +109,7 @@ fn local_lock_bh_agrees() -> Result {
 
 fn local_lock_irq_agrees() -> Result {
     let lock: LocalLockIrq<Two> = new_local_lock!(two, "test_local_irq")?;
-    agrees::<Hard, _>(lock, !cfg!(CONFIG_PREEMPT_RT))
+    agrees::<HardUnlessRt, _>(lock, !cfg!(CONFIG_PREEMPT_RT))
 }
 
 /// Each holds off what its name says, and what they hold off comes back with the last, whatever the
