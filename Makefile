@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-crash faults vm kdir shell check \
 	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
@@ -39,6 +39,9 @@ test: ## all tests, in virtual machines [INLINE=1]
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'
+
+faults: ## bad moments, bad input, failing allocations [LANE=stock|uml|debug] [SEED=] [ROUNDS=] [WRITES=]
+	@scripts/faults.sh '$(LANE)' $(foreach v,SEED ROUNDS WRITES,$(if $($(v)),$(v)='$($(v))'))
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]

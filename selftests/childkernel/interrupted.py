@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Interrupts loads at random moments.
 
-interrupted.py DEBUGFS SEED ROUNDS MODULE CHILD_TEST [NAP]
+interrupted.py DEBUGFS SEED ROUNDS MODULE CHILD_TEST NAP [crash]
 
 Each round begins some loads, in children that are spawned by the file control or by the module's
 parameters, and after a moment interrupts them: by an error, a stop, a restart, a removal, by CPUs
 that go offline and come back, or by unloading what they belong to. Then each child is as it has to
 be, and what it says of its load in the log is that nothing was wrong.
+
+With "crash" they are ended by oopses, which harm the kernel, by threads that are called crash.
 
 NAP is a file that is there while modules are unloaded: who has files of them open should close
 them now and then.
@@ -27,9 +29,8 @@ import machine  # noqa: E402
 from control_model import PAIRS, Control, Wrong, code, ensure, eventually  # noqa: E402
 
 # What ends a load, and how many of a hundred rounds.
-KINDS = {"error": 26, "stop": 26, "remove": 16, "restart": 16, "together": 4, "offline": 4,
-         "unload_file": 4, "unload_parameters": 4}
-T = {}
+KINDS = {"error": 28, "stop": 28, "remove": 18, "restart": 18, "together": 2, "offline": 2,
+         "unload_file": 2, "unload_parameters": 2}
 # The longest moment before that, in seconds.
 MOMENT = 0.03
 BAD_END = re.compile(r": end: .*: FAILURE$|: end: .*, [1-9]\d* violations")
@@ -39,14 +40,17 @@ class Rounds:
     """The machine, and what the rounds need of it."""
 
     def __init__(self, debugfs, seed, module, child_test, nap):
-        self.r = random.Random(seed)
         self.debugfs, self.nap = debugfs, nap
         self.files = {"childkernel": module, "child_test": child_test}
         self.cpus = machine.other_cpus()
-        self.did = dict.fromkeys(KINDS, 0)
-        self.spawned = self.loaded = 0
         self.control = None
+        self.begin_again(seed)
         self.come()
+
+    def begin_again(self, seed):
+        self.r = random.Random(seed)
+        self.did = dict.fromkeys((*KINDS, "crash"), 0)
+        self.spawned = self.loaded = 0
 
     # --- modules ---
 
@@ -83,10 +87,10 @@ class Rounds:
         # At once, too.
         time.sleep(self.r.choice((0, self.r.random() * MOMENT)))
 
-    def spawn(self, extra=""):
+    def spawn(self, extra="", name=None):
         """A child at a load. Returns its ID."""
         load, primitive, threads = self.some_load()
-        name = f"r{self.spawned}"
+        name = name or f"r{self.spawned}"
         self.spawned += 1
         self.must(f"spawn {name} workload={load} primitive={primitive} threads={threads} "
                   f"memory=64k{extra}")
@@ -98,14 +102,15 @@ class Rounds:
         got = self.control.write(line)
         ensure(got == 0, f"{line}: {code(got)}")
 
-    def is_so(self, number, state, error=0):
+    def is_so(self, number, state, error=0, violations=0):
         """It is, or comes to be."""
         def so():
             child = self.control.child(number)
             return (child["state"], child["error"]) == (state, error)
         ensure(eventually(so), f"not {state}, {error}: {self.control.child(number)}")
         child = self.control.child(number)
-        ensure(child["violations"] == 0, f"violations: {child}")
+        # Who dies leaves others waiting in vain.
+        ensure(violations is None or child["violations"] == violations, f"violations: {child}")
 
     def works(self, number):
         done = self.control.child(number)["ops"]
@@ -206,24 +211,42 @@ class Rounds:
         self.go("childkernel")
         self.come()
 
+    def crash(self):
+        """One dies beside another, and can be started again."""
+        number, other = self.spawn(name="crash"), self.spawn()
+        self.moment()
+        self.must(f"crash {number} {self.r.choice(('panic', 'bug', 'null'))}")
+
+        def so():
+            child = self.control.child(number)
+            return child["crashes"] == 1 and child["end"] == "crashed"
+        ensure(eventually(so), f"has not crashed: {self.control.child(number)}")
+        self.works(other)
+        if self.r.random() < 0.5:
+            self.must(f"restart {number}")
+            self.is_so(number, "running", violations=None)
+        self.gone(number)
+        self.gone(other)
+
     def run(self, rounds):
         kinds = [kind for kind, share in KINDS.items() for _ in range(max(1, rounds * share // 100))]
         kinds += ["stop"] * (rounds - len(kinds))
         self.r.shuffle(kinds)
-        for n, kind in enumerate(kinds[:rounds]):
-            t0 = time.monotonic()
+        self.run_all(kinds[:rounds])
+
+    def run_all(self, kinds):
+        for n, kind in enumerate(kinds):
             try:
                 getattr(self, kind)()
             except (Wrong, OSError) as wrong:
                 raise Wrong(f"round {n} ({kind}): {wrong}") from wrong
             self.did[kind] += 1
-            T.setdefault(kind, []).append(time.monotonic() - t0)
             self.look()
 
     def look(self):
         """What was said of the loads."""
         bad = [line for line in self.control.log.look() if BAD_END.search(line)]
-        ensure(not bad, f"the log: {bad}")
+        ensure(not bad or self.did["crash"], f"the log: {bad}")
 
 
 def settled(before, frame=machine.OURS):
@@ -238,32 +261,40 @@ def settled(before, frame=machine.OURS):
     return more
 
 
+def interrupted(first, seed, rounds, nameless):
+    """Rounds of each kind. What children own is all given back."""
+    # What the first of each kind have the kernel keep for the next time.
+    first.run(len(KINDS))
+    before = machine.objects()
+    first.begin_again(seed)
+    first.run(rounds)
+    more = settled(before)
+    ensure(not more, f"objects that were not there before: {more}")
+    first.go("child_test", "childkernel")
+    more = settled(nameless, machine.NAMELESS)
+    ensure(not more, f"objects that modules have left: {more}")
+    return f"{sum(before.values())} objects of ours before and after" if before else "objects not counted"
+
+
+def crashed(first, seed, rounds, _):
+    first.begin_again(seed)
+    first.run_all(["crash"] * rounds)
+    first.go("child_test", "childkernel")
+    return "as many oopses"
+
+
 def main(argv):
-    debugfs, seed, rounds, module, child_test, nap = argv[1:]
+    debugfs, seed, rounds, module, child_test, nap, *crash = argv[1:]
     rounds = int(rounds)
     began = time.monotonic()
     try:
         nameless = machine.objects(machine.NAMELESS)
-        first = Rounds(debugfs, f"{seed}/first", module, child_test, nap)
-        # What the first of each kind have the kernel keep for the next time.
-        first.run(len(KINDS))
-        before = machine.objects()
-        all_of_them = Rounds.__new__(Rounds)
-        all_of_them.__dict__.update(first.__dict__, r=random.Random(seed), spawned=0, loaded=0,
-                                    did=dict.fromkeys(KINDS, 0))
-        all_of_them.run(rounds)
-        if machine.are_traced():
-            more = settled(before)
-            ensure(not more, f"objects that were not there before: {more}")
-        all_of_them.go("child_test", "childkernel")
-        if machine.are_traced():
-            more = settled(nameless, machine.NAMELESS)
-            ensure(not more, f"objects that modules have left: {more}")
+        all_of_them = Rounds(debugfs, f"{seed}/first", module, child_test, nap)
+        run = crashed if crash else interrupted
+        objects = run(all_of_them, seed, rounds, nameless)
     except (Wrong, OSError) as wrong:
-        sys.exit(f"{type(wrong).__name__}: {wrong}")
-    for k, v in T.items(): print(k, len(v), sum(v)/len(v))
-    kinds = " ".join(f"{kind}={n}" for kind, n in all_of_them.did.items())
-    objects = f"{sum(before.values())} objects of ours before and after" if before else "objects not counted"
+        sys.exit(f"{type(wrong).__name__}: {str(wrong)[:2000]}")
+    kinds = " ".join(f"{kind}={n}" for kind, n in all_of_them.did.items() if n)
     print(f"{rounds} rounds in {time.monotonic() - began:.0f} s: {kinds}; {all_of_them.spawned} children, "
           f"{all_of_them.loaded} module loads; {objects}")
 

@@ -53,16 +53,18 @@ def set_online(cpu, online):
         file.write("1" if online else "0")
 
 
-TRACES = "/sys/kernel/debug/slab/*/alloc_traces"
+# Of what the allocator is asked for by size. What a file system has for our files is its own.
+TRACES = "/sys/kernel/debug/slab/kmalloc-[0-9]*/alloc_traces"
 OWNERS = ("childkernel", "child_test", "crash_test")
 
 
 def are_traced():
     """Whether the kernel keeps who has allocated what: slab_debug=U."""
-    return bool(glob.glob(TRACES.replace("*", "kmalloc-64")))
+    return bool(glob.glob(TRACES))
 
 
-# A frame in one of our modules; once that has gone, its addresses have no name.
+# A frame in one of our modules, but not while it was loaded: the code for that is freed, and another
+# may be at its place. Once the module has gone, no address in it has a name.
 OURS = re.compile(rf"\[({'|'.join(OWNERS)})\]$", re.M)
 NAMELESS = re.compile(r"^\s+0x[0-9a-f]+$", re.M)
 
@@ -79,7 +81,7 @@ def objects(frame=OURS):
         cache = path.split("/")[-2]
         for trace in text.split("\n\n"):
             head = re.match(r"\s*(\d+) (\S+)", trace)
-            if head and frame.search(trace):
+            if head and frame.search(trace) and (frame is NAMELESS or "do_one_initcall" not in trace):
                 key = f"{cache} {head[2]}"
                 found[key] = found.get(key, 0) + int(head[1])
     return found
