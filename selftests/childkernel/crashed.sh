@@ -17,6 +17,7 @@ CRASHES=$(((${CK_ROUNDS:-1000} + 19) / 20))
 [ "$CRASHES" -le 50 ] || CRASHES=50
 
 crashes() {
+	READ_MUCH=
 	expect_oopses
 	close_log
 	dmesg --follow-new --notime >"$TMP/follow" &

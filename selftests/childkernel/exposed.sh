@@ -78,8 +78,8 @@ nothing_has_one() {
 	unload childkernel
 	come workload=all seconds=1
 	[ -z "$trace" ] || echo 1 >$trace/events/childkernel/enable
-	insert "$HELLO" || fail "insmod hello_child: $ERROR"
 	wait_ended
+	insert "$HELLO" || fail "insmod hello_child: $ERROR"
 	if [ -e "$FILE" ]; then
 		echo "spawn fails entry=fails restart=always limit=2 backoff=1" >"$CONTROL"
 		echo "spawn echo entry=echo" >"$CONTROL"

@@ -38,6 +38,9 @@ loud() {
 	[ -z "$LOUD_TOO" ] || echo "$LOUD_TOO" >/sys/module/printk/parameters/ignore_loglevel
 }
 
+# Whether it takes so long that readers have to get at all files.
+READ_MUCH=1
+
 # begin_reading: all files, in several processes, in all ways, until end_reading.
 # They leave the CPUs to others who want them.
 begin_reading() {
@@ -51,17 +54,16 @@ begin_reading() {
 	done
 }
 
-# All have read, in each way.
+# They have read, in each way.
 end_reading() {
 	local n ways
 	: >"$TMP/stop"
 	for ((n = 0; n < READERS; n++)); do
 		wait "${READING[n]}" || fail "reader $n: $(tail -c 2000 "$TMP/reads.$n")"
-		grep -qE '^at_once=[1-9]' "$TMP/reads.$n" || fail "reader $n has read nothing"
 	done
 	ways=$(sed 's/ /\n/g' "$TMP"/reads.* | awk -F = '{ n[$1] += $2 } END { for (w in n) print w "=" n[w] }' | sort | xargs)
 	diag "$READERS readers: $ways"
-	! grep -qE '(again|anywhere|beyond|byte_by_byte|in_pieces)=0( |$)' <<<"$ways" ||
+	[ -z "$READ_MUCH" ] || ! grep -qE '(again|anywhere|beyond|byte_by_byte|in_pieces)=0( |$)' <<<"$ways" ||
 		fail "not read in each way: $ways"
 }
 

@@ -26,6 +26,7 @@ writes() {
 }
 
 loads() {
+	READ_MUCH=
 	quiet
 	while_reading driver parameters_fuzz.py "$DEBUGFS" "$SEED" "$LOADS" "$CHILDKERNEL" "$TMP/stop.nap"
 	loud
