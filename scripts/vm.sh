@@ -4,12 +4,11 @@
 # The one way into a virtual machine:
 #
 #   vm.sh [--lane LANE] [--cpus N] [--memory SIZE] [--timeout SECONDS]
-#         [--results DIR] [--ro DIR]... [--load FILE.ko]... [--append ARG]...
-#         [--interactive] [--count] [--] COMMAND...
+#         [--results DIR] [--ro DIR]... [--load FILE.ko]... [--interactive]
+#         [--count] [--] COMMAND...
 #
 # Boots the lane's kernel on the lab's root file system, read-only, with the
-# checkout and each --ro DIR visible at their own paths, also read-only. Each
-# --append ARG is one for the kernel. Modules
+# checkout and each --ro DIR visible at their own paths, also read-only. Modules
 # given by --load are loaded, then the command runs. $CK_RESULTS in the guest
 # is the one writable folder: DIR here (default build/vm), where the kernel log
 # always ends up as dmesg.txt.
@@ -30,7 +29,7 @@ set -euo pipefail
 
 need_root "$@"
 lane=stock cpus=2 memory=1G limit='' results=$CK_TOP/build/vm interactive='' accel='' count=''
-ro=("$CK_TOP") load=() append=()
+ro=("$CK_TOP") load=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
@@ -40,7 +39,6 @@ while [ $# -gt 0 ]; do
 	--results) results=$2; shift 2 ;;
 	--ro) path=$(readlink -e "$2") || die "no directory $2"; ro+=("$path"); shift 2 ;;
 	--load) path=$(readlink -e "$2") || die "no module $2"; load+=("$path"); shift 2 ;;
-	--append) append+=("$2"); shift 2 ;;
 	--accel) accel=$2; shift 2 ;;
 	--count) count=1 accel=tcg cpus=1; shift ;;
 	--interactive) interactive=1; shift ;;
@@ -105,8 +103,7 @@ done
 # Nothing the guest has a use for, and each costs time to emulate.
 useless=(ahci kvm_amd kvm_intel i6300esb sr_mod sg button evdev serio_raw
 	aesni_intel ghash_clmulni_intel)
-for k in ignore_loglevel panic=-1 tsc=reliable "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")" \
-	"${append[@]}"; do
+for k in ignore_loglevel panic=-1 tsc=reliable "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")"; do
 	vm+=(-a "$k")
 done
 # virtme-ng's console for the kernel log becomes a file: the whole log is here
