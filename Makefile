@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test test-crash faults vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash faults vm kdir shell check \
 	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
@@ -34,8 +34,13 @@ rust-metadata:
 demo: ## child kernels under load, and one that crashes, on one screen
 	@scripts/demo.sh
 
-test: ## all tests, in virtual machines [INLINE=1]
-	@scripts/test.sh '$(LANE)' $(if $(filter 1 y,$(INLINE)),inline)
+test: ## all tests, in virtual machines [LANE=] [BOOT=full|lazy|one-cpu] [INLINE=1]
+	@scripts/test.sh '$(LANE)' $(if $(filter 1 y,$(INLINE)),inline) $(if $(BOOT),'$(BOOT)')
+
+# What is in a value reaches the script whole.
+test-all: export CK_TEST_ONLY := $(value ONLY)
+test-all: ## all lanes, one after another, and a report of them [ONLY="debug uml"] [CONTINUE=1]
+	@scripts/test-all.sh $${CK_TEST_ONLY:+"ONLY=$$CK_TEST_ONLY"} $(if $(CONTINUE),'CONTINUE=$(CONTINUE)')
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'

@@ -15,7 +15,7 @@ accel_key() {
 		uname -r
 		grep -m 2 -E '^(model name|flags)' /proc/cpuinfo
 		ls -l /dev/kvm 2>&1
-		cat "$LANE_DIR/kernel"
+		cat "$KDIR/.key"
 	} | sha256sum | cut -c1-16
 }
 

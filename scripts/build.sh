@@ -13,9 +13,9 @@
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
 #                   may link against that variant, which was built before
-#   build.sh --lane LANE
+#   build.sh --lane LANE kernel
 #                   the kernel of a lane of kind "own", with this tree in it, into
-#                   build/LANE/kernel
+#                   build/LANE/kernel; in lane uml there is nothing else
 #   build.sh ... -- VAR=VALUE...            more for make
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -29,15 +29,15 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
 	--dir) dir=$2; shift 2 ;;
-	module | test | demo | bench | clippy | *-inline) variant=$1; shift ;;
+	module | test | demo | bench | clippy | kernel | *-inline) variant=$1; shift ;;
 	--) shift; break ;;
 	*) die "unknown argument '$1': see the first lines of this script" ;;
 	esac
 done
 
 lab_up "$lane"
-# There it is part of the kernel.
-if [ "$LANE_KIND" = own ]; then
+if [ "$LANE_ARG" = um ] || [ "$variant" = kernel ]; then
+	[ "$LANE_KIND" = own ] || die "the kernel of lane $LANE is not built here: give a lane of kind \"own\" (scripts/lanes)"
 	own_build
 	exit
 fi
@@ -97,7 +97,7 @@ check_symbols() {
 	local kos
 	mapfile -t kos < <(find "$out" -name '*.ko' | sort)
 	[ ${#kos[@]} -gt 0 ] || die "the build of $src made no module: look at its Kbuild"
-	in_lab -b "$LANE_DIR/image/usr/lib/modules:/usr/lib/modules" -- \
+	in_lab "${LANE_MODULES[@]}" -- \
 		"$CK_SCRIPTS/check-symbols.sh" "$KVER" "$KDIR/Module.symvers" \
 		"$library/Module.symvers" "$out/Module.symvers" -- "${kos[@]}" >&8 2>&1
 }

@@ -35,8 +35,9 @@ printf '  %-34s %s\n' "gnuplot, for reports" "$(plots_ready && echo yes || echo 
 while read -r name _; do
 	lane_load "$name"
 	echo "lane $LANE ($LANE_KIND $LANE_ARG)"
-	if [ "$LANE_KIND" = own ]; then
-		printf '  %-34s %s\n' "kernel" "$(own_ready && echo yes || echo "with its first use")"
+	if [ "$LANE" != stock ]; then
+		printf '  %-34s %s\n' "kernel" \
+			"$("${LANE_KIND}_ready" && echo yes || echo "with its first use")"
 		continue
 	fi
 	part "a kernel of series $SERIES" kernel_ready

@@ -33,6 +33,12 @@ build=$CK_TOP/build/$LANE
 results=$CK_TOP/build/test/faults/$LANE
 tests=$CK_TOP/selftests/childkernel
 variables=(CK_SEED="$seed" CK_ROUNDS="$rounds" CK_WRITES="$writes")
+machine=()
+if [ "$LANE_KIND" = own ]; then
+	# As in test.sh: it takes several times as long there, and memory.
+	variables+=(CK_SLOW=3)
+	machine=(--memory 3G)
+fi
 
 # sign KEY CERTIFICATE FILE OUT
 sign() {
@@ -72,7 +78,7 @@ guest() {
 	sign_all
 	# So that the kernel knows of each object who has asked for it.
 	setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "${TIMEOUT:-3600}" \
-		--append slab_debug=U --results "$results" -- \
+		"${machine[@]}" --append slab_debug=U --results "$results" -- \
 		env "${variables[@]}" CK_MODULE_DIR="$build/test" CK_EXTERN_DIR="$build/extern/test" \
 		CK_SIGNED_DIR="$results/signed" "$tests/run.sh" --faults
 }

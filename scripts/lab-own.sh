@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 #
 # Lanes of kind "own": kernels built here, from the source package of the stock
-# lane. tinyconfig and scripts/config/LANE.config say what is in them; this tree
-# is, as drivers/childkernel.
+# lane. What is in them is said by tinyconfig, scripts/config/ARCHITECTURE.config
+# where there is one, and scripts/config/LANE.config; this tree is, as
+# drivers/childkernel.
 #
 # What a lane costs is its base: the kernel without this tree, made once and kept
 # in the lab. A checkout builds itself into a copy of the base (own_build), which
@@ -13,8 +14,11 @@
 OWN_SOURCE=$LAB/lanes/stock/source
 
 own_config() {
+	local file
 	# shellcheck disable=SC2153 # LANE is of lane_load (lib.sh)
-	grep -v -e '^#' -e '^[[:space:]]*$' "$CK_SCRIPTS/config/$LANE.config"
+	for file in "$CK_SCRIPTS/config/$LANE_ARG.config" "$CK_SCRIPTS/config/$LANE.config"; do
+		[ ! -e "$file" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$file"
+	done
 }
 
 # The lines of this tree's own options, and all others.
@@ -98,15 +102,10 @@ own_base() {
 	mv "$part" "$KDIR"
 }
 
-lane_make_own() {
-	local lane=$LANE
-	lane_load stock
-	lab_ready || lane_make_debian
-	lane_load "$lane"
-	mkdir -p "$LANE_DIR"
+own_lane() {
 	# shellcheck disable=SC2034 # for step (lib.sh)
 	STEP_N=0 STEP_TOTAL=1
-	own_ready || step "kernel for lane $LANE" "$KDIR.part" own_base
+	step "kernel for lane $LANE" "$KDIR.part" own_base
 }
 
 # own_build: the lane's kernel with this checkout in it, in build/LANE/kernel.

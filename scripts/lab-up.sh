@@ -11,13 +11,6 @@
 # shellcheck source=scripts/lab-own.sh
 . "$CK_SCRIPTS/lab-own.sh"
 
-lane_ready() {
-	case $LANE_KIND in
-	own) own_ready ;;
-	*) lab_ready ;;
-	esac
-}
-
 lab_ready() {
 	[ -z "${LAB_REFRESH:-}" ] && rootfs_ready && virtme_ready && kernel_ready &&
 		part_ready image && part_ready source && part_ready kdir && perf_ready &&
@@ -26,22 +19,61 @@ lab_ready() {
 
 lab_up() {
 	lane_load "$1"
-	lock shared
-	if ! lane_ready; then
-		lock exclusive
-		# Whoever held the lock before may have done it already.
-		if ! lane_ready; then
-			declare -F "lane_make_$LANE_KIND" >/dev/null ||
-				die "lane $LANE is of kind '$LANE_KIND', which this tree cannot make: see scripts/lanes"
-			"lane_make_$LANE_KIND"
-		fi
+	case $LANE_KIND in
+	debian | own) ;;
+	*) die "lane $LANE is of kind '$LANE_KIND', which this tree cannot make: see scripts/lanes" ;;
+	esac
+	if [ "$LANE" = stock ]; then
 		lock shared
+		if ! lab_ready; then
+			lock exclusive
+			# Whoever held the lock before may have done it already.
+			lab_ready || stock_make
+			lock shared
+		fi
+	else
+		lane_up "$LANE"
 	fi
 	lane_release
 }
 
+# lane_up LANE: any lane but stock, from what stock has. One that takes long to
+# make keeps nobody from the others: who uses or makes it has a lock of its own,
+# until the script ends.
+lane_up() {
+	lab_up stock
+	lane_load "$1"
+	mkdir -p "$LANE_DIR"
+	exec 5>>"$LANE_DIR/lock"
+	flock -s 5
+	if ! "${LANE_KIND}_ready"; then
+		flock -n 5 || {
+			say "waiting: another command is using lane $LANE of the lab"
+			flock 5
+		}
+		"${LANE_KIND}_ready" || "${LANE_KIND}_lane"
+		flock -s 5
+	fi
+}
+
+# Another flavour of the stock lane's kernel, in the same version.
+debian_ready() {
+	cmp -s "$LANE_DIR/kernel" "$LAB/lanes/stock/kernel" &&
+		part_ready image && part_ready source && part_ready kdir
+}
+
+debian_lane() {
+	local stock=$LAB/lanes/stock
+	cp "$stock/kernel" "$LANE_DIR/kernel"
+	ln -sfn "$stock/source" "$LANE_DIR/source"
+	# shellcheck disable=SC2034 # for step (lib.sh)
+	STEP_N=0 STEP_TOTAL=2
+	plan_image
+	plan_kdir
+}
+
 # Each step's size is what it has put on the disk.
-lane_make_debian() {
+stock_make() {
 	local plan=()
 	[ "$(uname -m)" = x86_64 ] || die "the lab needs an x86_64 machine"
 	mkdir -p "$LANE_DIR"
@@ -79,13 +111,13 @@ plan_rootfs() {
 plan_virtme() { step "virtme-ng $VIRTME_NG" "$LAB/rootfs/usr/local" virtme_install; }
 plan_resolve() { step "find kernel $SERIES" "$LAB/rootfs/var/lib/apt/lists" kernel_resolve; }
 plan_image() {
-	part_ready image || step "stock kernel and headers" "$LANE_DIR/image.part" image_make
+	part_ready image || step "kernel of lane $LANE and its headers" "$LANE_DIR/image.part" image_make
 }
 plan_source() {
 	part_ready source || step "kernel source" "$LANE_DIR/source.part" source_make
 }
 plan_kdir() {
-	part_ready kdir || step "Rust metadata for the stock kernel" "$LANE_DIR/kdir.part" kdir_make
+	part_ready kdir || step "Rust metadata for lane $LANE" "$LANE_DIR/kdir.part" kdir_make
 }
 plan_perf() { perf_ready || step "perf of the kernel's version" "$LAB/rootfs" perf_install; }
 plan_versions() { step "record versions" "$LAB/versions" versions_write; }

@@ -43,7 +43,7 @@ shell() {
 		say "The toolchain of the lab. Build a module for the $LANE kernel with:"
 		say "    make -C \$KDIR M=\$PWD modules"
 	fi
-	in_lab -C "$dir" "${binds[@]}" -b "$LANE_DIR/image/usr/lib/modules:/usr/lib/modules" -- \
+	in_lab -C "$dir" "${binds[@]}" "${LANE_MODULES[@]}" -- \
 		env KDIR="$KDIR" PS1='lab:\w\$ ' "${command[@]}"
 }
 
@@ -69,6 +69,7 @@ up)
 kdir)
 	lab_up "${1:-stock}"
 	[ "$LANE_ARG" != um ] || die "the kernel of lane $LANE loads no Rust modules: they are built into it"
+	[ -z "${LLVM:-}" ] || say "build with LLVM=1: clang has compiled this kernel"
 	echo "$KDIR"
 	;;
 shell) shell "$@" ;;

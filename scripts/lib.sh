@@ -30,7 +30,7 @@ die() {
 }
 
 # Variables that reach root and the lab; the rest of the environment does not.
-KEEP_ENV=(CHILDKERNEL_LAB CHILDKERNEL_MIRROR CHILDKERNEL_ACCEL TERM
+KEEP_ENV=(CHILDKERNEL_LAB CHILDKERNEL_MIRROR CHILDKERNEL_ACCEL TERM LLVM
 	http_proxy https_proxy ftp_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 	PIP_CERT PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_PROXY
 	PIP_CONFIG_FILE PIP_DEFAULT_TIMEOUT SSL_CERT_FILE CURL_CA_BUNDLE
@@ -208,6 +208,16 @@ lane_load() {
 		die "no lane '$LANE'; there is: $(lane_rows | awk '{ printf "%s%s", s, $1; s = ", " }')"
 	LANE_DIR=$LAB/lanes/$LANE
 	KDIR=$LANE_DIR/kdir
+	# What the lane's own modules need of in_lab; kernels built here have all built in.
+	LANE_MODULES=()
+	[ "$LANE_KIND" != debian ] ||
+		LANE_MODULES=(-b "$LANE_DIR/image/usr/lib/modules:/usr/lib/modules")
+	# Make takes it from the environment, here and in the lab.
+	unset LLVM
+	if [ "$LANE_KIND" = clang ]; then
+		LANE_KIND=own
+		export LLVM=1
+	fi
 }
 
 lane_rows() {

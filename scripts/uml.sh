@@ -77,12 +77,25 @@ while IFS= read -r line; do
 	fi
 done < <(exec tail -s 0.1 -n +1 -f --pid="$machine" "$log")
 
+# For programs that read the results.
+about() {
+	{
+		echo "lane=$LANE"
+		echo "kernel=$KVER"
+		echo "accel=native"
+		echo "cpus=$cpus"
+		echo "status=$1"
+	} >"$results/machine"
+}
+
 ended=0
 wait "$machine" || ended=$?
 if grep -q 'Kernel panic - not syncing' "$log"; then
 	status=125 why="kernel panic"
 elif [ -s "$results/.status" ]; then
-	exit "$(cat "$results/.status")"
+	status=$(cat "$results/.status")
+	about "$status"
+	exit "$status"
 elif [ "$ended" -eq 137 ]; then
 	status=124 why="time limit of $limit s"
 elif [ "$ended" -eq 0 ] && [ -z "$until" ] && [ $# -eq 0 ]; then
@@ -90,6 +103,7 @@ elif [ "$ended" -eq 0 ] && [ -z "$until" ] && [ $# -eq 0 ]; then
 else
 	status=126 why="the kernel ended (status $ended)"
 fi
+about "$status"
 if [ ! -t 1 ]; then
 	say "--- the last lines of the console"
 	tail -n 60 "$log" >&8

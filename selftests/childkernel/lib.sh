@@ -11,6 +11,7 @@
 #   CK_EXTERN_DIR  outsider/outsider.ko, built against CK_MODULE_DIR
 #   CK_BENCH_DIR   the same, built with BENCH=1
 #   CK_STALE_DIR   the same, built against CK_PLAIN_DIR
+#   CK_SLOW        so many times longer than on a plain kernel all may take
 
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -24,6 +25,7 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 DEBUGFS=/sys/kernel/debug/childkernel
 STATS=$DEBUGFS/stats.json
 SUMMARY=$DEBUGFS/summary
+KMEMLEAK=/sys/kernel/debug/kmemleak
 # The files of the modules.
 if [ -n "${CK_MODULE_DIR:-}" ]; then
 	CHILDKERNEL=$CK_MODULE_DIR/childkernel.ko
@@ -47,7 +49,7 @@ LABELS=(counter/spinlock counter/mutex counter/atomic record/seqlock list/rculis
 	handshake/completion)
 # A load that runs for a few seconds must have ended after so many: far more
 # than it takes, as emulated machines are slow.
-PATIENCE=40
+PATIENCE=$((40 * ${CK_SLOW:-1}))
 
 # --- frame -------------------------------------------------------------------
 

@@ -27,7 +27,29 @@ no_taint() {
 	[ "$taint" -eq 0 ] || fail "tainted: $taint"
 }
 
-begin 2
+# A report switches lockdep off, and it sees nothing more.
+lockdep_is_on() {
+	grep -qE '^ *debug_locks: +1$' /proc/lockdep_stats || fail "lockdep was switched off"
+}
+
+# What was lost long ago may be found late: a stack may still hold its address.
+no_leak() {
+	local n
+	for n in 1 2; do
+		echo scan >"$KMEMLEAK"
+		sleep $((n * 5))
+	done
+	[ -z "$(<"$KMEMLEAK")" ] || fail "$(<"$KMEMLEAK")"
+}
+
+# In kernels that look for more than others.
+MORE=()
+[ ! -e /proc/lockdep_stats ] || MORE+=("lockdep has nothing to say:lockdep_is_on")
+[ ! -e "$KMEMLEAK" ] || MORE+=("no memory is lost:no_leak")
+begin $((2 + ${#MORE[@]}))
 try "no splat in the whole log" no_splat
 try "no taint but of modules out of tree" no_taint
+for more in "${MORE[@]}"; do
+	try "${more%:*}" "${more#*:}"
+done
 finish

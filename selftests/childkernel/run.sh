@@ -4,10 +4,12 @@
 # Runs all topics, each as a subtest of one KTAP report, as they go. A topic
 # that takes too long is killed; one that can not even be killed ends the run.
 #
-#   run.sh [TOPIC...]
+#   run.sh [TOPIC...]   (CK_SLOW: how often to multiply the limits)
 #   run.sh --half 1|2   these make up all of them, for two machines at a time
 #   run.sh --crash      those that leave oopses behind, and no others
 #   run.sh --faults [TOPIC...]  those that take long, and break what can break
+#   run.sh --builtin    the library as a part of the kernel, and its KUnit suites
+#   run.sh --kunit      what a kernel tree has built, with its KUnit suites
 
 export LC_ALL=C
 HERE=$(dirname "$(readlink -f "$0")")
@@ -37,7 +39,7 @@ TOPICS=(
 	perf:300
 	twins:420
 	bench:420
-	log:60
+	log:120
 )
 # These take as long as the others and those in which children die. Each half ends
 # with a look at its log.
@@ -51,13 +53,19 @@ if [ "${1:-}" = --half ]; then
 	done
 	TOPICS=("${half[@]}")
 	shift 2
+elif [ "${1:-}" = --kunit ]; then
+	TOPICS=(kunit:600 log:120)
+	shift
+elif [ "${1:-}" = --builtin ]; then
+	TOPICS=(builtin:1800 log:120)
+	shift
 elif [ "${1:-}" = --crash ]; then
 	# crash locks the kernel down in the end.
 	TOPICS=(kv_crash:300 crash:420)
 	shift
 elif [ "${1:-}" = --faults ]; then
 	# guarded changes the machine for good, when crashed has left it tainted.
-	TOPICS=(exposed:300 fuzz:3600 interrupted:3600 injected:3600 crashed:900 guarded:300)
+	TOPICS=(exposed:300 fuzz:3600 interrupted:3600 injected:3600 log:120 crashed:900 guarded:300)
 	shift
 fi
 
@@ -105,6 +113,8 @@ CK_SUITE_MARK="childkernel-selftest: suite $$ begins"
 echo "$CK_SUITE_MARK" >/dev/kmsg
 read -r CK_SUITE_TAINT </proc/sys/kernel/tainted
 export CK_SUITE_MARK CK_SUITE_TAINT
+# What booting has lost is not for log.sh.
+[ ! -e /sys/kernel/debug/kmemleak ] || echo clear >/sys/kernel/debug/kmemleak
 
 if [ $# -gt 0 ]; then
 	wanted=()
@@ -121,7 +131,7 @@ fi
 ktap_print_header
 ktap_set_plan "${#TOPICS[@]}"
 for topic in "${TOPICS[@]}"; do
-	name=${topic%:*} limit=${topic#*:}
+	name=${topic%:*} limit=$((${topic#*:} * ${CK_SLOW:-1}))
 	began=$SECONDS
 	run "$name" "$limit"
 	status=$?
