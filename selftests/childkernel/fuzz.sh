@@ -3,7 +3,7 @@
 #
 # What nobody should write: to the file control, by many at once, and as parameters
 # of the module; while all files are read all the time. A part of run.sh --faults.
-# shellcheck disable=SC2317,SC2329 # the tests are called by name
+# shellcheck disable=SC2119,SC2317,SC2329 # the tests are called by name
 
 # Where it is, this is run at the speed of the machine.
 MAY_BE_BUILT_IN=1
