@@ -172,7 +172,8 @@ def try_path(there, failing, path):
             path.undo()
         # A child that was taken back is gone in a moment.
         so = eventually(lambda: there.state() == before)
-        ensure(so, f"{path.name}: after {code(got)} of allocation {nth} there is {there.state()}, not {before}")
+        ensure(so, f"{path.name}: after {code(got)} of allocation {nth} there is {there.state()}, "
+                   f"not {before}")
     raise Wrong(f"{path.name}: has no end")
 
 

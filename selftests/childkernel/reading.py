@@ -4,10 +4,10 @@
 
 reading.py DEBUGFS SEED STOP
 
-Until the file STOP is there, and with pauses while STOP.nap is, in which modules can go: all of a file at once; a byte at a time; from the start again after
-some of it; pieces from anywhere; beyond its end. What is read from the start on is well-formed,
-and nothing fails but with ENOENT, EIO or ENXIO, as what is read about has gone. Prints what was
-read.
+Until the file STOP is there, and with pauses while STOP.nap is, in which modules can go: all of a
+file at once; a byte at a time; from the start again after some of it; pieces from anywhere; beyond
+its end. What is read from the start on is well-formed, and nothing fails but with ENOENT, EIO or
+ENXIO, as what is read about has gone. Prints what was read.
 """
 
 import errno
