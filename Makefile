@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash test-deadlock model vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash test-deadlock model faults vm kdir shell check \
 	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
@@ -50,6 +50,9 @@ test-deadlock: ## what lockdep has to report, in a machine each (lane debug)
 
 model: ## all interleavings and orderings of what threads share, in user space [CASES=] [WRITE=1]
 	@scripts/model.sh $(if $(CASES),--cases '$(CASES)') $(if $(filter 1 y,$(WRITE)),--write)
+
+faults: ## bad moments, bad input, failing allocations [LANE=stock|uml|debug] [SEED=] [ROUNDS=] [WRITES=]
+	@scripts/faults.sh '$(LANE)' $(foreach v,SEED ROUNDS WRITES,$(if $($(v)),$(v)='$($(v))'))
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]

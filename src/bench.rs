@@ -72,7 +72,7 @@ impl Suite {
         }
         let found = SUITES.iter().find(|(name, _)| *name == word);
         if found.is_none() {
-            pr_err!("bench={word}: valid are exact, native, real\n");
+            pr_err!("bench={word:.64}: valid are exact, native, real\n");
         }
         found.map(|(_, suite)| Some(*suite)).ok_or(EINVAL)
     }
@@ -224,7 +224,7 @@ fn stages(only: &'static str) -> impl Iterator<Item = &'static Stage> {
 fn check_stages(only: &str) -> Result {
     let known = |word: &str| STAGES.iter().any(|stage| stage.name == word);
     if !only.is_empty() && !only.split(',').all(known) {
-        pr_err!("bench_only={only}: valid are lists of {StageNames}\n");
+        pr_err!("bench_only={only:.64}: valid are lists of {StageNames}\n");
         return Err(EINVAL);
     }
     Ok(())

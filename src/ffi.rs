@@ -94,6 +94,18 @@ pub(crate) mod param {
         }
     }
 
+    /// What is not printable ASCII is none of the valid words either, and is not for the log.
+    ///
+    /// Of a long one the log shows the first 64 characters (`{word:.64}`): of a line it keeps no
+    /// more than about a thousand, and what is valid stands at its end.
+    fn text(bytes: &[u8]) -> &str {
+        let printable = |b: &u8| *b == b' ' || b.is_ascii_graphic();
+        core::str::from_utf8(bytes)
+            .ok()
+            .filter(|_| bytes.iter().all(printable))
+            .unwrap_or("?")
+    }
+
     macro_rules! string_param {
         ($(#[$doc:meta])* $name:ident, $get:ident) => {
             $(#[$doc])*
@@ -101,8 +113,7 @@ pub(crate) mod param {
                 // SAFETY: A `charp` parameter that is not writable keeps its string until the
                 // module is gone, and its default is a string literal.
                 let bytes = unsafe { c_bytes($get()) };
-                // What is not UTF-8 is none of the valid words either.
-                core::str::from_utf8(bytes).unwrap_or("?")
+                text(bytes)
             }
         };
     }

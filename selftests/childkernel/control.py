@@ -5,6 +5,7 @@
 control.py DEBUGFS commands           each command, and what it does
 control.py DEBUGFS refusals           what is refused, with errno and log, and changes nothing
 control.py DEBUGFS loads              each load with each primitive, in one child
+control.py DEBUGFS early              loads that are stopped before all their threads had a CPU
 control.py DEBUGFS parallel           many writers at once
 control.py DEBUGFS slow               one child that takes long to stop
 control.py DEBUGFS most               as many children as there may be
@@ -22,7 +23,7 @@ import time
 # Isolated from all else, python does not look beside the script.
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 # pylint: disable=wrong-import-position
-from control_model import Control, Kid, Wrong, code, ensure, eventually  # noqa: E402
+from control_model import PAIRS, Control, Kid, Wrong, code, ensure, eventually  # noqa: E402
 from control_random import do_random  # noqa: E402
 
 
@@ -277,6 +278,23 @@ def do_loads(control):
                 control.compare(label)
 
 
+def do_early(control):
+    """A thread that is stopped before it had a CPU leaves no partner waiting in vain."""
+    control.learn()
+    for load in PAIRS:
+        for primitive in control.loads[load]:
+            label = f"{load}/{primitive}"
+            for threads in (2, 32):
+                control.must(f"spawn early workload={load} primitive={primitive} threads={threads} nice=19")
+                number = max(control.shown())
+                said = control.must(f"stop {number}")
+                ensure(control.child(number)["violations"] == 0, f"{label}: violations: {said}")
+                said += control.must(f"remove {number}")
+                # If none has begun there is no load, and nothing is said of it.
+                ends = [text for text in said if ": end: " in text]
+                ensure(all(text.endswith(": SUCCESS") for text in ends), f"{label}: says {said}")
+
+
 def ends_well(label, said):
     """The log has how a generation of a load has ended."""
     ends = [text for text in said if text.startswith(f"{label}: end: ")]
@@ -430,7 +448,7 @@ def do_most(control):
 
 
 def main(argv):
-    tests = {"commands": do_commands, "refusals": do_refusals, "loads": do_loads,
+    tests = {"commands": do_commands, "refusals": do_refusals, "loads": do_loads, "early": do_early,
              "parallel": do_parallel, "slow": do_slow, "most": do_most}
     debugfs, test, *args = argv[1:]
     try:

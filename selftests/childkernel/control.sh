@@ -138,11 +138,12 @@ the_file() {
 	check_logged '^childkernel: record/seqlock: end: b, 2 threads, .*: SUCCESS$' 1
 }
 
-begin 11
+begin 12
 try "the file" the_file
 try "each command" does commands
 try "refusals change nothing" does refusals
 try "each load in one child" does loads
+try "loads that are stopped at once" does early
 try "many writers" does parallel
 try "a child that takes long to stop" does slow
 try_keep "as many as there may be" most

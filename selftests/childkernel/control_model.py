@@ -38,7 +38,15 @@ def eventually(so):
 
 
 def code(number):
+    # Python has another name for it.
+    if number == errno.EOPNOTSUPP:
+        return "EOPNOTSUPP"
     return errno.errorcode.get(number, str(number)) if number else "OK"
+
+
+def owner_of(module):
+    """What its children are said to belong to: where it is built in, there is no such module."""
+    return module if os.path.exists(f"/sys/module/{module}/initstate") else "kernel"
 
 
 class Log:
@@ -99,6 +107,7 @@ class Control:
         self.cpus = os.sched_getaffinity(0)
         self.heard = []
         self.loads, self.faults = {}, False
+        self.entries = ENTRIES if os.path.isdir(f"{debugfs}_child_test") else ()
 
     # --- the file and the statistics ---
 
@@ -300,7 +309,7 @@ def read_spawn(words):
 def read(line, faults):
     """The command with what belongs to it. ValueError, KeyError, IndexError: there is none."""
     line = line.removesuffix(b"\n")
-    if not 1 <= len(line) <= 512 or any(not 0x20 <= byte < 0x7f for byte in line):
+    if not re.fullmatch(rb"[ -~]{1,512}", line):
         raise ValueError
     text = line.decode("ascii")
     words = text.split()
@@ -346,13 +355,13 @@ def expect_spawn(control, name, values):
     """The errno, and the child that there will be."""
     cpu = first_cpu(control, values["cpus"]) if "cpus" in values else None
     if "entry" in values:
-        if values["entry"] not in ENTRIES[:4]:
-            if values["entry"] in ENTRIES:
-                raise Unknown
+        if values["entry"] not in control.entries:
             return errno.ENOENT, None
+        if values["entry"] not in ENTRIES[:4]:
+            raise Unknown
         if "depth" in values and values["entry"] != "echo":
             return errno.EOPNOTSUPP, None
-        workload, threads, owner = values["entry"], values.get("threads", 1), "child_test"
+        workload, threads, owner = values["entry"], values.get("threads", 1), owner_of("child_test")
     else:
         load = values["workload"]
         if load not in control.loads:
@@ -360,14 +369,14 @@ def expect_spawn(control, name, values):
         primitive = values.get("primitive", control.loads[load][0])
         if primitive not in control.loads[load]:
             return errno.EINVAL, None
-        workload, owner = f"{load}/{primitive}", "childkernel"
+        workload, owner = f"{load}/{primitive}", owner_of("childkernel")
         threads = values.get("threads", 2 if load in PAIRS + ("pipeline",) else 1)
         if load in PAIRS and threads % 2 or load == "pipeline" and threads == 1 or \
                 load == "memory" and threads != 1:
             return errno.EINVAL, None
     # What would keep this machine from its work, or end it in another way.
     if threads > 4 or 0 < values.get("heartbeat", 0) < 60_000 or \
-            values.get("scheduling") == "fifo" and owner == "childkernel" or \
+            values.get("scheduling") == "fifo" and "workload" in values or \
             values.get("restart", "never") != "never" and workload in ENTRIES[1:3]:
         raise Unknown
     return 0, Kid(name, workload, owner, threads, cpu)

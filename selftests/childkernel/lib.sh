@@ -55,14 +55,18 @@ PATIENCE=$((40 * ${CK_SLOW:-1}))
 
 # --- frame -------------------------------------------------------------------
 
-# begin N: the header and the plan, or a skip if there is nothing to test.
+# begin N: the header and the plan, or a skip if there is nothing to test. With
+# MAY_BE_BUILT_IN the library need not be a module.
 begin() {
 	ktap_print_header
 	[ "$(id -u)" -eq 0 ] || skip_all "must be run as root"
-	[ -e "$CHILDKERNEL" ] || skip_all "no childkernel.ko: install it or set CK_MODULE_DIR"
 	command -v python3 >/dev/null || skip_all "needs python3"
 	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug ||
 		skip_all "needs debugfs"
+	[ -e "$CHILDKERNEL" ] || { is_built_in && [ -n "${MAY_BE_BUILT_IN:-}" ]; } ||
+		skip_all "no childkernel.ko: install it or set CK_MODULE_DIR"
+	BUILT_IN=
+	! is_built_in || BUILT_IN=1
 	TMP=$(mktemp -d) || exit "$KSFT_FAIL"
 	trap leave EXIT
 	if ! unload_all; then
@@ -167,6 +171,12 @@ follow_log() {
 	cat /dev/kmsg >"$TMP/kmsg" 2>/dev/null &
 	READER=$!
 	disown "$READER"
+}
+
+# What floods the log is left to those who follow all of it.
+close_log() {
+	kill "$READER" 2>/dev/null
+	exec {LOG}<&- {NAP}<&-
 }
 
 open_log() {
@@ -289,8 +299,14 @@ load() {
 	insert "$CHILDKERNEL" "$@" || fail "insmod childkernel.ko $*: $ERROR"
 }
 
+# What is built in has no such file.
 is_loaded() {
-	[ -d "/sys/module/$1" ]
+	[ -e "/sys/module/$1/initstate" ]
+}
+
+# Whether the library is a part of the kernel.
+is_built_in() {
+	[ -d "$DEBUGFS" ] && ! is_loaded childkernel
 }
 
 # unload MODULE: must go.
@@ -403,7 +419,7 @@ check_nothing_left() {
 		sleep 0.1
 	done
 	[ ${#PID[@]} -eq 0 ] || fail "threads are left: ${!PID[*]}"
-	[ ! -e "$DEBUGFS" ] || fail "$DEBUGFS is left"
+	[ ! -e "$DEBUGFS" ] || [ -n "$BUILT_IN" ] || fail "$DEBUGFS is left"
 	for module in childkernel hello_child outsider crash_test child_test kv_service sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done

@@ -112,7 +112,7 @@ GOOD=(
 	"workload=memory memory=4096 children=1"
 	"workload=record seconds=86400 stat_interval=86400"
 )
-begin $((19 + ${#GOOD[@]}))
+begin $((20 + ${#GOOD[@]}))
 try "all parameters are documented" documented
 try "refused: children" refused \
 	"$numbers 256|children=-1" \
@@ -182,6 +182,15 @@ try "refused: cpus" refused \
 try "refused: stats" refused \
 	"valid are off, contended, times|stats=foo" \
 	"valid are off, contended, times|stats="
+# What the log has no room for, or can not show.
+long=$(printf 'x%.0s' {1..1000})
+try "refused: what is long or does not print" refused \
+	"workload=x{64}: $loads|workload=$long" \
+	"primitive=x{64}: valid are spinlock|workload=counter primitive=$long" \
+	"stats=x{64}: valid are off|stats=$long" \
+	"cpus=x{64}: $cpus|cpus=$long" \
+	"workload=\?: $loads|workload="$'count\x01er' \
+	"stats=\?: valid are off|stats="$'\xff\xfe'
 if has_twins; then
 	try "refused: twin" refused \
 		"$twins|twin=foo" \

@@ -7,6 +7,7 @@
 #   run.sh [TOPIC...]   (CK_SLOW: how often to multiply the limits)
 #   run.sh --half 1|2   these make up all of them, for two machines at a time
 #   run.sh --crash      those that leave oopses behind, and no others
+#   run.sh --faults [TOPIC...]  those that take long, and break what can break
 #   run.sh --builtin    the library as a part of the kernel, and its KUnit suites
 #   run.sh --kunit      what a kernel tree has built, with its KUnit suites
 
@@ -61,6 +62,10 @@ elif [ "${1:-}" = --builtin ]; then
 elif [ "${1:-}" = --crash ]; then
 	# crash locks the kernel down in the end.
 	TOPICS=(kv_crash:300 crash:420)
+	shift
+elif [ "${1:-}" = --faults ]; then
+	# guarded changes the machine for good, when crashed has left it tainted.
+	TOPICS=(exposed:300 fuzz:3600 interrupted:3600 injected:3600 log:120 crashed:900 guarded:300)
 	shift
 fi
 

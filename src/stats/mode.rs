@@ -46,7 +46,7 @@ impl Mode {
             "contended" => Ok(Self::Contended),
             "times" => Ok(Self::Times),
             other => {
-                pr_err!("stats={other}: valid are off, contended, times\n");
+                pr_err!("stats={other:.64}: valid are off, contended, times\n");
                 Err(EINVAL)
             }
         }

@@ -181,7 +181,7 @@ impl Config {
     fn check_words(&self) -> Result {
         let workload = self.workload;
         if !["", "all"].contains(&workload) && !KINDS.iter().any(|k| k.workload == workload) {
-            pr_err!("workload={workload}: valid are {Workloads}\n");
+            pr_err!("workload={workload:.64}: valid are {Workloads}\n");
             return Err(EINVAL);
         }
         let fits = |word| {
@@ -192,7 +192,7 @@ impl Config {
         };
         if !self.primitive.is_empty() && !self.primitive.split(',').all(fits) {
             pr_err!(
-                "primitive={}: valid are {}, or several with commas\n",
+                "primitive={:.64}: valid are {}, or several with commas\n",
                 self.primitive,
                 Primitives(workload)
             );
@@ -217,7 +217,7 @@ impl Config {
             (_, "") | ("table", "coarse") => Ok(Granularity::Coarse),
             ("table", "fine") => Ok(Granularity::Fine),
             _ => {
-                pr_err!("granularity={word}: valid are coarse, fine, with workload=table\n");
+                pr_err!("granularity={word:.64}: valid are coarse, fine, with workload=table\n");
                 Err(EINVAL)
             }
         }
@@ -231,7 +231,7 @@ impl Config {
             .into_iter()
             .find(|(_, name, load)| *name == word && *load == workload);
         if found.is_none() {
-            pr_err!("twin={word}: valid are {Twins}\n");
+            pr_err!("twin={word:.64}: valid are {Twins}\n");
         }
         found.map(|(twin, ..)| Some(twin)).ok_or(EINVAL)
     }
@@ -262,7 +262,7 @@ impl Config {
         }
         if !valid || cpus.is_empty() {
             pr_err!(
-                "cpus={}: valid are lists of online CPUs, such as 0,2-3, below {}\n",
+                "cpus={:.64}: valid are lists of online CPUs, such as 0,2-3, below {}\n",
                 list.to_str().unwrap_or("?"),
                 nr_cpu_ids()
             );

@@ -11,7 +11,7 @@ use crate::{
     child::Context,
     new_completion, new_semaphore,
     sync::{
-        atomic::{Acquire, Atomic, FetchUpdate, Relaxed, Release},
+        atomic::{Acquire, Atomic, FetchUpdate, Full, Relaxed, Release},
         barrier::{smp_mb, Read, Write},
         new_condvar, new_mutex,
         order::levels,
@@ -193,6 +193,8 @@ struct Pair<S: Signal> {
     signals: Atomic<u64>,
     /// How many waits for either have succeeded.
     waits: Atomic<u64>,
+    /// How many of the two are there.
+    begun: Atomic<u32>,
     /// Set when one of the two ends, so that the other does not wait in vain.
     over: Atomic<bool>,
 }
@@ -234,6 +236,7 @@ fn make<S: Signal>(plan: &Plan) -> Result<Arc<dyn Load>> {
                 token: Atomic::new(0),
                 signals: Atomic::new(0),
                 waits: Atomic::new(0),
+                begun: Atomic::new(0),
                 over: Atomic::new(false),
             }),
             GFP_KERNEL,
@@ -256,6 +259,17 @@ impl<S: Signal> Pair<S> {
     fn signal(&self, free: &mut Free<'_>, to: &S) {
         self.signals.fetch_add(1, Relaxed);
         to.signal(free);
+    }
+
+    /// Waits for the partner, and says whether it is there. One that is stopped before it had a CPU
+    /// never comes: a wait for its signal would be in vain, and not each ends with a stop.
+    fn meet(&self, worker: &mut Worker<'_, '_>) -> bool {
+        let mut begun = self.begun.fetch_add(1, Full).wrapping_add(1);
+        while begun < 2 && !worker.done() {
+            worker.ctx.sleep(1);
+            begun = self.begun.load(Acquire);
+        }
+        begun >= 2
     }
 
     /// Whether each signal has ended a wait or is still there. Takes those that are.
@@ -340,7 +354,9 @@ impl<S: Signal> Handshake<S> {
 impl<S: Signal> Load for Handshake<S> {
     fn work(&self, worker: &mut Worker<'_, '_>) -> Result {
         let pair = self.pairs.get(worker.index / 2).ok_or(EINVAL)?;
-        self.play(worker, pair, worker.index % 2 == 0);
+        if pair.meet(worker) {
+            self.play(worker, pair, worker.index % 2 == 0);
+        }
         pair.over.store(true, Release);
         pair.signal(worker.ctx.token(), &pair.ping);
         pair.signal(worker.ctx.token(), &pair.pong);
