@@ -4,7 +4,7 @@
 
 use super::{
     eventually, is_done, skip, spawn,
-    timers::{Hard, Interrupt},
+    timers::{HardUnlessRt, Interrupt},
     MODULE,
 };
 use childkernel::{
@@ -263,8 +263,8 @@ fn arena_from_interrupt() -> Result {
     let arena = arena(1 << 20)?;
     let seen = Arc::new((Atomic::new(0u64), Atomic::new(0u64)), GFP_KERNEL)?;
     let (theirs, counts) = (arena.clone(), seen.clone());
-    let timer = Hard::every(Delta::from_micros(500), move || {
-        if counts.0.load(Relaxed) == TIMES || !Hard::is_here() {
+    let timer = HardUnlessRt::every(Delta::from_micros(500), move || {
+        if counts.0.load(Relaxed) == TIMES || !HardUnlessRt::is_here() {
             return;
         }
         let passing = theirs.slice(30, 3u64, GFP_ATOMIC);
