@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # Cases that cost a machine, each in one of its own. CELLS has a line for each:
 # case, how vm.sh has to end, what has to be in the log, and what is set before.

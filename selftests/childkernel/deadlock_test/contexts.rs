@@ -137,8 +137,7 @@ fn deadlock_seqlock_softirq() -> Result {
 fn deadlock_irq_order() -> Result {
     let a: Arc<SpinLockIrq<u32>> =
         Arc::pin_init(new_spinlock_irq!(0, "deadlock_irq_safe"), GFP_KERNEL)?;
-    let b: Arc<SpinLock<u32>> =
-        Arc::pin_init(new_spinlock!(0, "deadlock_irq_unsafe"), GFP_KERNEL)?;
+    let b: Arc<SpinLock<u32>> = Arc::pin_init(new_spinlock!(0, "deadlock_irq_unsafe"), GFP_KERNEL)?;
     let theirs = a.clone();
     let call: Use = Arc::new(move || *theirs.lock() += 1, GFP_KERNEL)?;
     in_interrupt::<HardUnlessRt>(&call)?;

@@ -85,7 +85,8 @@ fn lock_irq_any_order() -> Result {
 
     let d = KBox::pin_init(ResilientSpinLockIrq::new(4u8), GFP_KERNEL)?;
 
-    let (ga, gb, gc, gd) = (a.lock(), b.lock(), c.read(), d.lock());
+    // Raw ones inside of those that sleep on `PREEMPT_RT`.
+    let (ga, gc, gb, gd) = (a.lock(), c.read(), b.lock(), d.lock());
     let sum = *ga + *gb + *gc + gd.as_deref().map_or(0, |d| *d);
     drop(gd);
     drop(ga);
