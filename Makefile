@@ -13,7 +13,7 @@ LANE ?= stock
 
 .DEFAULT_GOAL := all
 .PHONY: all modules modules_install rust-analyzer demo test test-crash vm kdir shell check \
-	bench bench-exact bench-native report pick \
+	bench bench-exact bench-native report pick torture \
 	doctor help clean distclean rust-metadata
 
 all: modules ## build the module for KDIR (default: the running kernel)
@@ -39,6 +39,9 @@ test: ## all tests, in virtual machines [INLINE=1]
 
 test-crash: ## what dying children cost: a machine for each case that may take it
 	@scripts/test-crash.sh '$(LANE)'
+
+torture: ## primitives used as badly as may be, and broken twins, all to be caught [MINUTES=] [SEED=] [ONLY=]
+	@scripts/torture.sh LANE='$(LANE)' $(foreach v,MINUTES SEED ONLY,$(if $($(v)),$(v)='$($(v))'))
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]
