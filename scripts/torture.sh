@@ -60,7 +60,9 @@ CHILDREN=("$pid")
 status=0
 # By name, as the machine makes it anew.
 tail -s 0.2 -n +1 -F --pid="$pid" "$results/dmesg.txt" 2>/dev/null |
-	in_lab -b "$results" -- python3 -B "$CK_SCRIPTS/torture.py" "$results" "$LANE" || status=$?
+	"${IN_LAB[@]}" -b "$results" -- python3 -B "$CK_SCRIPTS/torture.py" "$results" "$LANE" &
+# In the background, so that a signal to this script ends all of it at once.
+wait "$!" || status=$?
 ended=0
 wait "$pid" || ended=$?
 CHILDREN=()

@@ -34,12 +34,15 @@ use random::Random;
 use record::Record;
 
 mod actor;
+mod arenas;
 mod barriers;
 mod bout;
 mod counts;
 #[allow(unsafe_code)]
 mod ffi;
+mod handles;
 mod locks;
+mod mail;
 mod mistake;
 mod order;
 mod outcome;
@@ -49,6 +52,7 @@ mod random;
 mod record;
 mod sequences;
 mod signals;
+mod snapshot;
 mod witness;
 
 use actor::Actor;
@@ -59,7 +63,7 @@ const MODULE: &ThisModule = &crate::ChildKernel::THIS_MODULE;
 /// How long a machine that has just booted is left alone, in ms.
 const SETTLE_MS: u32 = 500;
 /// How long a twin is used until it is caught, in ms, at most.
-const TWIN_MS: u32 = 30_000;
+const TWIN_MS: i64 = 30_000;
 /// How long something sound is used at a time, in ms: at least, and how much longer at most.
 const SOUND_MS: (u32, u64) = (100, 200);
 /// The most children that may crash.
@@ -109,6 +113,10 @@ fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
         signals::ENTRIES,
         counts::ENTRIES,
         barriers::ENTRIES,
+        mail::ENTRIES,
+        arenas::ENTRIES,
+        handles::ENTRIES,
+        snapshot::ENTRIES,
     ]
     .into_iter()
     .flatten()
@@ -242,8 +250,14 @@ fn run(scope: &Scope, seed: &Atomic<u64>, ctx: &mut Context<'_>) -> Result {
         scope,
         seed: seed.load(Relaxed),
         cpus,
-        subjects: scope.entries().count(),
-        twins: scope.entries().map(|entry| entry.twins.len()).sum(),
+        subjects: match scope.sound {
+            true => scope.entries().count(),
+            false => 0,
+        },
+        twins: match scope.twins {
+            true => scope.entries().map(|entry| entry.twins.len()).sum(),
+            false => 0,
+        },
     });
     if scope.twins {
         for entry in scope.entries() {
@@ -252,7 +266,8 @@ fn run(scope: &Scope, seed: &Atomic<u64>, ctx: &mut Context<'_>) -> Result {
             }
         }
     }
-    if scope.sound {
+    if scope.sound && !run.ctx.should_stop() {
+        record::write(&Record::Sound);
         run.sound(scope)?;
     }
     if !run.ctx.should_stop() {
@@ -283,7 +298,7 @@ impl Run<'_, '_> {
         }
         let began = Instant::<Monotonic>::now();
         let outcome = Outcome::new(self.threads).and_then(|mut outcome| {
-            for _ in 0..TWIN_MS / mistake.bout_ms() {
+            while began.elapsed().as_millis() < TWIN_MS {
                 outcome.add(&self.bout(entry, Some(mistake), mistake.bout_ms())?);
                 if outcome.wrongs.any() || self.ctx.should_stop() {
                     break;

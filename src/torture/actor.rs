@@ -53,6 +53,16 @@ impl<'a> Actor<'a> {
         self.longest
     }
 
+    /// How many threads there are.
+    pub(super) fn threads(&self) -> usize {
+        self.bout.threads()
+    }
+
+    /// Whether it is none of these, but somebody who is there for a few operations.
+    pub(super) fn is_passing(&self) -> bool {
+        self.index >= self.threads()
+    }
+
     /// Whether it is over. What waits looks at this now and then.
     pub(super) fn is_over(&self) -> bool {
         self.bout.is_over()
@@ -127,10 +137,19 @@ impl<'a> Actor<'a> {
         if !sleeps || !self.may_sleep() || self.random.one_in(2) {
             return self.pause();
         }
-        match self.random.below(256) {
+        let seldom = match self.bout.mistake {
+            Some(_) => 8,
+            None => 256,
+        };
+        match self.random.below(seldom) {
             0 => fsleep(Delta::from_micros(self.random.below(200) as i64)),
             _ => cond_resched(),
         }
+    }
+
+    /// Lets others go on for a while. In process context, with nothing held.
+    pub(super) fn linger(&self) {
+        fsleep(Delta::from_millis(5));
     }
 
     /// Whether to wait for a lock by looking again and again, rather than by its own wait. The twin

@@ -16,7 +16,7 @@ use crate::{
         atomic::{Acquire, Atomic, Full, Relaxed, Release},
         preempt::{in_hardirq, in_softirq},
     },
-    workload::ticker::{HardTicker, SoftTicker, Tick, Ticking},
+    workload::ticker::{self, Tick, Ticking},
 };
 use kernel::{
     cpu::{nr_cpu_ids, CpuId},
@@ -67,7 +67,7 @@ pub(super) struct Bout {
     caught: Atomic<u64>,
 }
 
-type Timers = (Option<Ticking<SoftTicker>>, Option<Ticking<HardTicker>>);
+type Timers = [Option<Ticking>; 2];
 
 impl Bout {
     fn new(entry: &Entry, setup: &Setup, seed: u64) -> Result<Arc<Self>> {
@@ -131,7 +131,8 @@ impl Bout {
             Some(_) => None,
             None => Some(unrest.spawn(&bout)?),
         };
-        for _ in 0..ms.div_ceil(10) {
+        // By the clock: where others do not let go of the CPU, a short sleep takes long.
+        while bout.now() < u64::from(ms).saturating_mul(1_000_000) {
             if bout.is_over() || ctx.should_stop() {
                 break;
             }
@@ -162,6 +163,11 @@ impl Bout {
         outcome.wrongs.add_all(&self.wrongs);
         outcome.caught = self.caught.load(Relaxed).checked_sub(1);
         Ok(outcome)
+    }
+
+    /// How many threads there are.
+    pub(super) fn threads(&self) -> usize {
+        self.slots.len().saturating_sub(1)
     }
 
     /// Whether it is over.
@@ -200,7 +206,7 @@ impl Bout {
         let mut actor = Actor::new(self, Place::Process, index, random);
         self.ready.fetch_add(1, Full);
         // Nobody is done before the others have begun.
-        while self.ready.load(Acquire) < self.slots.len() - 1 && !ctx.should_stop() {
+        while self.ready.load(Acquire) < self.threads() && !ctx.should_stop() {
             crate::ffi::cond_resched();
         }
         let slot = self.slots.get(index).ok_or(EINVAL)?;
@@ -223,20 +229,20 @@ impl Bout {
     fn timers(self: &Arc<Self>, index: usize) -> Result<Timers> {
         let here = index < super::online();
         let softirq = match here && self.contexts >= Contexts::Softirq {
-            true => Some(SoftTicker::start(self.clone(), self.tick)?),
+            true => Some(ticker::in_softirq(self.clone(), self.tick)?),
             false => None,
         };
         let hardirq = match here && self.contexts >= Contexts::Hardirq {
-            true => Some(HardTicker::start(self.clone(), self.tick)?),
+            true => Some(ticker::in_hardirq(self.clone(), self.tick)?),
             false => None,
         };
-        Ok((softirq, hardirq))
+        Ok([softirq, hardirq])
     }
 
     /// A few operations by somebody who is here for that only.
     fn errand(&self, ctx: &mut Context<'_>) {
         let number = self.errands.fetch_add(1, Relaxed);
-        let index = self.slots.len() - 1;
+        let index = self.threads();
         let random = Random::new(self.seed, number.wrapping_add(1000));
         let mut actor = Actor::new(self, Place::Process, index, random);
         let most = actor.random.below(ERRAND);

@@ -59,6 +59,8 @@ mistakes! {
     WrongWrap, "wrongwrap", "wraps one slot too early";
     ByNumber, "bynumber", "knows a child by its number alone";
     CheckThenUse, "checkthenuse", "looks whether a handle is valid, and then uses another";
+    Beside, "beside", "writes to the piece beside the one that it means";
+    Unreturned, "unreturned", "does not give a piece back";
     SumFirst, "sumfirst", "takes off what was counted before from an older sum";
     ZeroCells, "zerocells", "resets by writing zero where another CPU is counting";
 }

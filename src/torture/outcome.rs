@@ -21,7 +21,7 @@ pub(super) enum Wrong {
     /// Something was used after it was freed.
     Freed = 4,
     /// What was freed did not come back, or twice.
-    Leaked = 5,
+    Missing = 5,
     /// It was not released, with nobody at work.
     Kept = 6,
     /// A wait was not ended by what it was for.
@@ -45,7 +45,7 @@ const WORDS: [&str; KINDS] = [
     "lost",
     "backwards",
     "freed",
-    "leaked",
+    "missing",
     "kept",
     "asleep",
     "deadlock",

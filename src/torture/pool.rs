@@ -108,7 +108,7 @@ impl Pool {
     pub(super) fn settle(&self, actor: &mut Actor<'_>) {
         let free = |item: &Item| item.state.load(Acquire) == FREE;
         let all = self.items.iter().all(free);
-        actor.check(all && self.twice.load(Relaxed) == 0, Wrong::Leaked);
+        actor.check(all && self.twice.load(Relaxed) == 0, Wrong::Missing);
     }
 }
 

@@ -192,7 +192,7 @@ impl<S: Shelf> Published<S> {
         if actor.may_sleep() && actor.errs(Outside) {
             let mut last = None;
             self.shelf.look(|at| last = Some(at));
-            actor.rest(true);
+            actor.linger();
             if let Some(at) = last {
                 self.pool.check(at, actor, true);
             }

@@ -37,6 +37,8 @@ pub(super) enum Record<'a> {
     },
     /// All that was seen of something sound.
     Subject { name: &'a str, outcome: &'a Outcome },
+    /// The twins are through.
+    Sound,
     /// Something could not be made.
     Failed { subject: &'a str, why: Error },
     /// How children have ended meanwhile.
@@ -103,6 +105,7 @@ impl fmt::Display for Record<'_> {
             Self::Children { errors, crashes } => f.write_fmt(fmt!(
                 "\"children\",\"errors\":{errors},\"crashes\":{crashes}"
             )),
+            Self::Sound => f.write_str("\"sound\""),
             Self::End => f.write_str("\"end\""),
         }
     }

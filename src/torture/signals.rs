@@ -29,14 +29,17 @@ fn limit() -> Jiffies {
     Context::jiffies((PATIENCE / 1_000_000) as u32 * 2)
 }
 
+/// A wait that a stop does not end is made in so many parts.
+const SLICES: Jiffies = 20;
+
 /// Something that one thread signals and another waits for.
 trait Signal: Send + Sync + 'static {
     fn new() -> impl PinInit<Self>
     where
         Self: Sized;
     fn signal(&self);
-    /// `ETIMEDOUT` when the limit is over; another error if asked to stop.
-    fn wait(&self) -> Result;
+    /// `ETIMEDOUT` when the limit is over; another error if asked to stop, or if it is over.
+    fn wait(&self, over: impl Fn() -> bool) -> Result;
     fn try_wait(&self) -> bool;
     /// Forgets what was signalled and nobody has waited for.
     fn forget(&self);
@@ -49,7 +52,7 @@ impl Signal for Completion {
     fn signal(&self) {
         self.complete();
     }
-    fn wait(&self) -> Result {
+    fn wait(&self, _: impl Fn() -> bool) -> Result {
         self.wait_interruptible_timeout(limit()).map(drop)
     }
     fn try_wait(&self) -> bool {
@@ -67,11 +70,18 @@ impl Signal for Semaphore {
     fn signal(&self) {
         self.up();
     }
-    fn wait(&self) -> Result {
+    fn wait(&self, over: impl Fn() -> bool) -> Result {
         // There is no wait with a limit that a stop ends.
-        let permit = self.down_timeout(limit()).map_err(|_| ETIMEDOUT)?;
-        permit.keep();
-        Ok(())
+        for _ in 0..SLICES {
+            if let Ok(permit) = self.down_timeout(limit() / SLICES) {
+                permit.keep();
+                return Ok(());
+            }
+            if over() {
+                return Err(EINTR);
+            }
+        }
+        Err(ETIMEDOUT)
     }
     fn try_wait(&self) -> bool {
         self.try_down().map(|permit| permit.keep()).is_some()
@@ -140,7 +150,7 @@ impl<S: Signal> Signals<S> {
 
     /// Waits; says whether it was signalled.
     fn wait(actor: &mut Actor<'_>, signal: &S) -> bool {
-        actor.wait(|actor| match signal.wait() {
+        actor.wait(|actor| match signal.wait(|| actor.is_over()) {
             Ok(()) => true,
             Err(why) => {
                 if why == ETIMEDOUT && !actor.is_over() {

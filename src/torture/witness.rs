@@ -41,12 +41,13 @@ impl Witness {
         self.words.first().map_or(0, |word| word.load(Relaxed))
     }
 
-    /// The value, which is checked to be whole.
+    /// The value, which is checked to be whole, and all that was written. By who is inside.
     fn whole(&self, actor: &mut Actor<'_>) -> u64 {
         let mut words = self.words.iter().map(|word| word.load(Relaxed));
         let first = words.next().unwrap_or(0);
         let whole = words.all(|word| word == first);
         actor.check(whole, Wrong::Torn);
+        actor.check(first == self.written.load(Relaxed), Wrong::Lost);
         first
     }
 
@@ -90,7 +91,6 @@ impl Witness {
 
     /// Whether all that was written is there. When all is quiet.
     pub(super) fn settle(&self, actor: &mut Actor<'_>) {
-        let value = self.whole(actor);
-        actor.check(value == self.written.load(Relaxed), Wrong::Lost);
+        self.whole(actor);
     }
 }

@@ -12,7 +12,7 @@
 #![deny(unsafe_code)]
 
 use super::{
-    ticker::{HardTicker, SoftTicker, Tick, Ticking},
+    ticker::{self, Tick, Ticking},
     Free, Guarded, Load, Plan, Twin, Worker,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl<B: BackendKind + 'static> Tick for Lookup<B> {
     }
 }
 
-type Tickers = (Ticking<HardTicker>, Ticking<SoftTicker>);
+type Tickers = (Ticking, Ticking);
 
 #[pin_data]
 struct ListLoad<B: BackendKind> {
@@ -194,8 +194,8 @@ fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Lo
         GFP_KERNEL,
     )?;
     let tickers = (
-        HardTicker::start(lookup.clone(), TICK)?,
-        SoftTicker::start(lookup.clone(), TICK)?,
+        ticker::in_hardirq(lookup.clone(), TICK)?,
+        ticker::in_softirq(lookup.clone(), TICK)?,
     );
     let load: Arc<ListLoad<B>> = Arc::pin_init(
         pin_init!(ListLoad {

@@ -22,13 +22,15 @@ pub(crate) trait Tick: Send + Sync {
 }
 
 /// A timer that runs. Dropping it waits for a call that has begun.
-pub(crate) type Ticking<T> = ArcHrTimerHandle<T>;
+pub(crate) struct Ticking(#[expect(dead_code, reason = "it is there to be dropped")] KBox<dyn Timer>);
+
+trait Timer: Send {}
 
 macro_rules! ticker {
     ($(#[$doc:meta])* $name:ident, $mode:ident) => {
         $(#[$doc])*
         #[pin_data]
-        pub(crate) struct $name {
+        struct $name {
             #[pin]
             timer: HrTimer<Self>,
             what: Arc<dyn Tick>,
@@ -36,12 +38,7 @@ macro_rules! ticker {
         }
 
         impl $name {
-            /// Starts it on this CPU.
-            ///
-            /// # Errors
-            ///
-            /// `ENOMEM`.
-            pub(crate) fn start(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking<Self>> {
+            fn start(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking> {
                 let this = Arc::pin_init(
                     pin_init!(Self {
                         timer <- HrTimer::new(),
@@ -50,9 +47,11 @@ macro_rules! ticker {
                     }),
                     GFP_KERNEL,
                 )?;
-                Ok(this.start(every))
+                Ok(Ticking(KBox::new(this.start(every), GFP_KERNEL)?))
             }
         }
+
+        impl Timer for ArcHrTimerHandle<$name> {}
 
         impl HrTimerCallback for $name {
             type Pointer<'a> = Arc<Self>;
@@ -84,3 +83,20 @@ ticker!(
     SoftTicker, RelativeSoftMode
 );
 
+/// Has it done in hard interrupts, on this CPU.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn in_hardirq(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking> {
+    HardTicker::start(what, every)
+}
+
+/// Has it done in soft interrupts, on this CPU.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub(crate) fn in_softirq(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking> {
+    SoftTicker::start(what, every)
+}
