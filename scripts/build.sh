@@ -6,7 +6,7 @@
 #
 #   build.sh [--lane LANE] module|test|demo|bench|torture|clippy
 #                   this tree, into build/LANE/VARIANT (test: with the broken
-#                   twins and fault injection; demo: with fault injection;
+#                   twins, torture and fault injection; demo: with fault injection;
 #                   bench: with benchmarks and fault injection; torture:
 #                   with torture and fault injection; clippy: everything,
 #                   linted, from scratch); with -inline after its
@@ -55,7 +55,7 @@ if [ -z "$dir" ]; then
 	[ -e "$src/Kbuild" ] || die "no Kbuild in $src: is the checkout complete?"
 	case ${variant%-inline} in
 	module) ;;
-	test) args+=(TWINS=1 FAULTS=1) ;;
+	test) args+=(TWINS=1 TORTURE=1 FAULTS=1) ;;
 	demo) args+=(FAULTS=1) ;;
 	bench) args+=(BENCH=1 FAULTS=1) ;;
 	torture) args+=(TORTURE=1 FAULTS=1) ;;

@@ -237,7 +237,10 @@ fn run(scope: &Scope, seed: &Atomic<u64>, ctx: &mut Context<'_>) -> Result {
     if scope.seed == 0 {
         // Whatever the clock shows.
         let now = Instant::<Monotonic>::now().elapsed().as_nanos();
-        seed.store(1 | (now as u64 ^ ctx as *const _ as u64) & u64::from(u32::MAX), Relaxed);
+        seed.store(
+            1 | (now as u64 ^ ctx as *const _ as u64) & u64::from(u32::MAX),
+            Relaxed,
+        );
     }
     let cpus = online();
     let mut run = Run {
@@ -277,7 +280,12 @@ fn run(scope: &Scope, seed: &Atomic<u64>, ctx: &mut Context<'_>) -> Result {
 }
 
 impl Run<'_, '_> {
-    fn bout(&mut self, entry: &'static Entry, mistake: Option<Mistake>, ms: u32) -> Result<Outcome> {
+    fn bout(
+        &mut self,
+        entry: &'static Entry,
+        mistake: Option<Mistake>,
+        ms: u32,
+    ) -> Result<Outcome> {
         let setup = Setup {
             mistake,
             threads: self.threads,

@@ -212,7 +212,8 @@ impl Bout {
         let slot = self.slots.get(index).ok_or(EINVAL)?;
         while !ctx.should_stop() && !self.is_over() {
             self.subject.act(&mut actor);
-            slot.ops.store(slot.ops.load(Relaxed).wrapping_add(1), Relaxed);
+            slot.ops
+                .store(slot.ops.load(Relaxed).wrapping_add(1), Relaxed);
             if actor.random.one_in(MOVE_EVERY) {
                 move_somewhere(&mut actor.random);
             } else if actor.random.one_in(4) {
@@ -329,7 +330,9 @@ impl Unrest {
 
     fn spawn(&mut self, bout: &Arc<Bout>) -> Result<Others> {
         let (theirs, errors) = (bout.clone(), self.errors.clone());
-        let again = Restart::by(Policy::OnError).limit(ERRORS, 60_000).backoff(5, 20);
+        let again = Restart::by(Policy::OnError)
+            .limit(ERRORS, 60_000)
+            .backoff(5, 20);
         let failing = Builder::new(MODULE, c"t:fails")
             .restart(again)
             .spawn(move |ctx| {

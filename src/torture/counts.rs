@@ -295,7 +295,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         LOCAL,
         Local::<local_lock::Plain>::make,
     ),
-    entry("local_lock_bh", Softirq, LOCAL, Local::<local_lock::Bh>::make),
+    entry(
+        "local_lock_bh",
+        Softirq,
+        LOCAL,
+        Local::<local_lock::Bh>::make,
+    ),
     entry(
         "local_lock_irq",
         Hardirq,

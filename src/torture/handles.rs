@@ -61,8 +61,7 @@ impl Handles {
 
     fn restart(&self, actor: &mut Actor<'_>) {
         if actor.wait(|_| self.child.restart()).is_ok() {
-            self.begun
-                .store(self.child.record().generation(), Release);
+            self.begun.store(self.child.record().generation(), Release);
         }
         actor.linger();
     }

@@ -22,9 +22,9 @@ use crate::{
         new_mutex, new_spinlock, new_spinlock_irq,
         preempt::{preempt_disable, PreemptDisabled},
         resilient::{self, ResilientGuard},
-        rwlock, rwsem, Mutex, MutexExt, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq, ResilientSpinLock,
-        ResilientSpinLockIrq, RwLock, RwLockBh, RwLockIrq, RwSemaphore, Semaphore, SpinLock,
-        SpinLockBh, SpinLockIrq,
+        rwlock, rwsem, Mutex, MutexExt, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq,
+        ResilientSpinLock, ResilientSpinLockIrq, RwLock, RwLockBh, RwLockIrq, RwSemaphore,
+        Semaphore, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
 use kernel::{prelude::*, sync::Arc};

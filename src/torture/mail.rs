@@ -162,7 +162,9 @@ impl<C: Twisted> Mail<C> {
             self.send_silently(actor, message(0))
         } else if actor.errs(Overtaken) {
             let first = self.sender.try_send(message(0)).is_ok();
-            if !first && self.sender.send(message(1)).is_ok() && self.sender.send(message(0)).is_ok()
+            if !first
+                && self.sender.send(message(1)).is_ok()
+                && self.sender.send(message(0)).is_ok()
             {
                 return next(2);
             }

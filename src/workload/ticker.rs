@@ -22,7 +22,9 @@ pub(crate) trait Tick: Send + Sync {
 }
 
 /// A timer that runs. Dropping it waits for a call that has begun.
-pub(crate) struct Ticking(#[expect(dead_code, reason = "it is there to be dropped")] KBox<dyn Timer>);
+pub(crate) struct Ticking(
+    #[expect(dead_code, reason = "it is there to be dropped")] KBox<dyn Timer>,
+);
 
 trait Timer: Send {}
 
