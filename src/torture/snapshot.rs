@@ -114,6 +114,8 @@ impl Snapshots {
         }
         let before = self.done.load(Relaxed);
         self.reset();
+        // Who was just counting is through then.
+        actor.linger();
         let counted = self.counted(actor);
         let since = self.done.load(Relaxed).wrapping_sub(before);
         // One of each, and two interrupts, may have been about to count.
