@@ -23,7 +23,7 @@ pub(super) enum Place {
 /// How long somebody who waits lets nobody do anything before he says so, in ns.
 pub(super) const PATIENCE: u64 = 1_000_000_000;
 /// And how often he has looked.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 1;
 /// A twin makes its mistake once in so many times that it could.
 const WRONG_EVERY: u64 = 8;
 
@@ -198,7 +198,7 @@ impl<'a> Actor<'a> {
     /// Holds on to something until somebody has noticed, or for much longer than that takes.
     pub(super) fn keep(&mut self) {
         let since = self.now();
-        while !self.is_over() && self.now().saturating_sub(since) < PATIENCE.saturating_mul(6) {
+        while !self.is_over() && self.now().saturating_sub(since) < PATIENCE.saturating_mul(8) {
             ndelay(10_000);
         }
     }
