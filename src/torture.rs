@@ -235,12 +235,7 @@ struct Run<'a, 'c> {
 fn run(scope: &Scope, seed: &Atomic<u64>, ctx: &mut Context<'_>) -> Result {
     ctx.sleep(SETTLE_MS);
     if scope.seed == 0 {
-        // Whatever the clock shows.
-        let now = Instant::<Monotonic>::now().elapsed().as_nanos();
-        seed.store(
-            1 | (now as u64 ^ ctx as *const _ as u64) & u64::from(u32::MAX),
-            Relaxed,
-        );
+        seed.store(ffi::any_seed(), Relaxed);
     }
     let cpus = online();
     let mut run = Run {

@@ -50,6 +50,12 @@ pub(super) fn param_crashes() -> i64 {
     unsafe { raw::childkernel_param_torture_crashes() }
 }
 
+/// A seed that nobody has given, not 0.
+pub(super) fn any_seed() -> u64 {
+    // SAFETY: No preconditions.
+    u64::from(unsafe { raw::childkernel_torture_any_seed() })
+}
+
 /// Binds the current thread to this CPU, if it is online, or to none in particular.
 pub(super) fn move_to(cpu: Option<CpuId>) {
     let cpu = cpu.map_or(-1, |cpu| cpu.as_u32() as c_int);

@@ -3,6 +3,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/moduleparam.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 
 #include "../shim.h"
@@ -50,6 +51,11 @@ s64 childkernel_param_torture_seed(void)
 s64 childkernel_param_torture_crashes(void)
 {
 	return torture_crashes;
+}
+
+u32 childkernel_torture_any_seed(void)
+{
+	return get_random_u32() | 1;
 }
 
 void childkernel_torture_move(int cpu)

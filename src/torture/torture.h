@@ -11,6 +11,9 @@ s64 childkernel_param_torture_seconds(void);
 s64 childkernel_param_torture_seed(void);
 s64 childkernel_param_torture_crashes(void);
 
+/* A seed that nobody has given: not 0. */
+u32 childkernel_torture_any_seed(void);
+
 /*
  * Binds the current thread to a CPU, or to none in particular if it is negative.
  * One that is offline is refused.
