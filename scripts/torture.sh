@@ -52,14 +52,17 @@ esac
 
 rm -rf --one-file-system "$results"
 mkdir -p "$results"
-: >"$results/dmesg.txt"
 say "the kernel log is in $results/dmesg.txt"
 setpriv --pdeathsig TERM "${machine[@]}" >"$results/output.txt" 2>&1 &
 pid=$!
 CHILDREN=("$pid")
 status=0
-# By name, as the machine makes it anew.
-tail -s 0.2 -n +1 -F --pid="$pid" "$results/dmesg.txt" 2>/dev/null |
+until [ -s "$results/dmesg.txt" ] || ! kill -0 "$pid" 2>/dev/null; do
+	sleep 0.2
+done
+[ -e "$results/dmesg.txt" ] || : >"$results/dmesg.txt"
+# This file, and not another of its name: the machine tidies it in the end.
+tail -s 0.2 -n +1 -f --pid="$pid" "$results/dmesg.txt" |
 	"${IN_LAB[@]}" -b "$results" -- python3 -B "$CK_SCRIPTS/torture.py" "$results" "$LANE" &
 # In the background, so that a signal to this script ends all of it at once.
 wait "$!" || status=$?

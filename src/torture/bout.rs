@@ -228,7 +228,9 @@ impl Bout {
 
     /// Timers on the CPU of this thread, if it is the first one there.
     fn timers(self: &Arc<Self>, index: usize) -> Result<Timers> {
-        let here = index < super::online();
+        // An interrupt that waits for a lock that is kept, as one of a resilient lock does for a
+        // second, leaves its CPU no time for those who are to notice.
+        let here = index < super::online() && self.mistake != Some(Mistake::Kept);
         let softirq = match here && self.contexts >= Contexts::Softirq {
             true => Some(ticker::in_softirq(self.clone(), self.tick)?),
             false => None,
