@@ -12,7 +12,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(abspath $(MO)))
 LANE ?= stock
 
 .DEFAULT_GOAL := all
-.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash test-deadlock model faults vm kdir shell check \
+.PHONY: all modules modules_install rust-analyzer demo test test-all test-crash test-deadlock model faults torture vm kdir shell check \
 	bench bench-exact bench-native report pick \
 	doctor help clean distclean rust-metadata
 
@@ -53,6 +53,9 @@ model: ## all interleavings and orderings of what threads share, in user space [
 
 faults: ## bad moments, bad input, failing allocations [LANE=stock|uml|debug] [SEED=] [ROUNDS=] [WRITES=]
 	@scripts/faults.sh '$(LANE)' $(foreach v,SEED ROUNDS WRITES,$(if $($(v)),$(v)='$($(v))'))
+
+torture: ## primitives used as badly as may be, and broken twins, all to be caught [MINUTES=] [SEED=] [ONLY=]
+	@scripts/torture.sh LANE='$(LANE)' $(foreach v,MINUTES SEED ONLY,$(if $($(v)),$(v)='$($(v))'))
 
 # A KDIR that was given asks for the running kernel.
 bench: ## loads on hardware with perf beside them (KVM or this kernel) [SECONDS=] [QUICK=1] [EMULATED=1]

@@ -4,11 +4,12 @@
 # Builds a module in the lab, for a lane's kernel, and checks that every symbol
 # it needs is there.
 #
-#   build.sh [--lane LANE] module|test|demo|bench|clippy
+#   build.sh [--lane LANE] module|test|demo|bench|torture|clippy
 #                   this tree, into build/LANE/VARIANT (test: with the broken
-#                   twins and fault injection; demo: with fault injection;
-#                   bench: with benchmarks and fault injection; clippy:
-#                   everything, linted, from scratch); with -inline after its
+#                   twins, torture and fault injection; demo: with fault injection;
+#                   bench: with benchmarks and fault injection; torture:
+#                   with torture and fault injection; clippy: everything,
+#                   linted, from scratch); with -inline after its
 #                   name, what is inline in C is so in Rust (INLINE=1)
 #   build.sh [--lane LANE] --dir DIR [VARIANT]
 #                   any external module, into build/LANE/extern/VARIANT/NAME; it
@@ -29,7 +30,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--lane) lane=$2; shift 2 ;;
 	--dir) dir=$2; shift 2 ;;
-	module | test | demo | bench | clippy | kernel | *-inline) variant=$1; shift ;;
+	module | test | demo | bench | torture | clippy | kernel | *-inline) variant=$1; shift ;;
 	--) shift; break ;;
 	*) die "unknown argument '$1': see the first lines of this script" ;;
 	esac
@@ -46,7 +47,7 @@ args=(ARCH=x86)
 # What is loaded hundreds of times by tests is a tenth of the size without what only
 # debuggers read. It is the same code.
 case ${variant%-inline} in
-test | bench) args+=(CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES=) ;;
+test | bench | torture) args+=(CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES=) ;;
 esac
 [ "${variant%-inline}" = "$variant" ] || args+=(INLINE=1)
 if [ -z "$dir" ]; then
@@ -54,11 +55,12 @@ if [ -z "$dir" ]; then
 	[ -e "$src/Kbuild" ] || die "no Kbuild in $src: is the checkout complete?"
 	case ${variant%-inline} in
 	module) ;;
-	test) args+=(TWINS=1 FAULTS=1) ;;
+	test) args+=(TWINS=1 TORTURE=1 FAULTS=1) ;;
 	demo) args+=(FAULTS=1) ;;
 	bench) args+=(BENCH=1 FAULTS=1) ;;
+	torture) args+=(TORTURE=1 FAULTS=1) ;;
 	# Lints show only where something is compiled.
-	clippy) args+=(TWINS=1 FAULTS=1 BENCH=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
+	clippy) args+=(TWINS=1 FAULTS=1 BENCH=1 TORTURE=1 CLIPPY=1) && rm -rf --one-file-system "$out" ;;
 	*) die "no variant '$variant': see the first lines of this script" ;;
 	esac
 else

@@ -23,6 +23,8 @@ mod control;
 mod ffi;
 pub mod stats;
 pub mod sync;
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+mod torture;
 mod workload;
 
 use kernel::prelude::*;
@@ -82,6 +84,8 @@ module! {
 struct ChildKernel {
     #[cfg(CONFIG_CHILDKERNEL_BENCH)]
     _bench: bench::Bench,
+    #[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+    _torture: torture::Torture,
     files: child::report::Files,
     _control: control::Control,
     workload: workload::Workload,
@@ -120,6 +124,8 @@ impl kernel::InPlaceModule for ChildKernel {
             workload: workload::Workload::start(module, &config?)?,
             #[cfg(CONFIG_CHILDKERNEL_BENCH)]
             _bench: bench::Bench::start(module)?,
+            #[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+            _torture: torture::Torture::start(module)?,
             // From here on nothing fails.
             _control: control::Control::new(),
             files: child::report::Files::create::<Self>(),

@@ -311,4 +311,8 @@ const char *childkernel_param_twin(void);
 #include "bench/bench.h"
 #endif
 
+#ifdef CONFIG_CHILDKERNEL_TORTURE
+#include "torture/torture.h"
+#endif
+
 #endif

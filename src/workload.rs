@@ -51,6 +51,7 @@ mod record;
 mod report;
 mod requests;
 mod table;
+pub(crate) mod ticker;
 
 pub(crate) use alone::Alone;
 use config::Twin;

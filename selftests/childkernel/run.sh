@@ -39,11 +39,12 @@ TOPICS=(
 	perf:300
 	twins:420
 	bench:420
+	torture:300
 	log:120
 )
 # These take as long as the others and those in which children die. Each half ends
 # with a look at its log.
-SECOND_HALF=" load_unload twins sync waits parts supervisor perf bench "
+SECOND_HALF=" load_unload twins sync waits parts supervisor perf bench torture "
 if [ "${1:-}" = --half ]; then
 	half=()
 	for topic in "${TOPICS[@]}"; do

@@ -7,9 +7,10 @@
 use super::{
     ffi::{contended as c, Contended, Subject},
     race::{self, InC, Outcome, Racer, Rules, Spin},
-    record::{self, List, Record},
+    record::{self, Record},
     shared, Run,
 };
+use crate::stats::json::List;
 use kernel::{fmt, prelude::*, sync::Arc};
 
 /// A primitive.

@@ -6,6 +6,7 @@
 //! leaves what it had.
 #![deny(unsafe_code)]
 
+use crate::stats::json::List;
 use kernel::{fmt, prelude::*};
 
 /// What can be said.
@@ -41,19 +42,6 @@ pub(super) enum Record<'a> {
     Skip { name: &'a str, why: Error },
     /// The suite has ended.
     End { suite: &'a str },
-}
-
-/// Numbers, with commas between them.
-pub(super) struct List<'a>(pub(super) &'a [u64]);
-
-impl fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, n) in self.0.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            f.write_fmt(fmt!("{comma}{n}"))?;
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Display for Record<'_> {

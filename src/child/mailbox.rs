@@ -281,6 +281,35 @@ impl<T: Send + 'static, C: Channel<T>> Drop for Sender<T, C> {
     }
 }
 
+/// What is broken on purpose, so that tests can see it noticed.
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+impl<T: Send + 'static> Sender<T> {
+    /// Sends, but does not wake the receiver. `None` if there is no room; else whether it sleeps
+    /// and has to be woken late.
+    pub(crate) fn send_silently(&self, value: T) -> Option<bool> {
+        self.mailbox.channel.push_silently(value)
+    }
+
+    /// Wakes it.
+    pub(crate) fn wake_late(&self) {
+        self.mailbox.channel.wake_late();
+    }
+}
+
+/// The same.
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+impl<T: Send + 'static> Sender<T, Guarded<T>> {
+    /// Sends, but does not wake the receiver. `None` if there is no room.
+    pub(crate) fn send_silently(&self, value: T) -> Option<bool> {
+        self.mailbox.channel.push_silently(value)
+    }
+
+    /// Leaves out a slot, as who wraps too early does.
+    pub(crate) fn wrap_early(&self) {
+        self.mailbox.channel.wrap_early();
+    }
+}
+
 /// Receives from a mailbox. There is one; dropping it closes the mailbox, and drops what is inside.
 ///
 /// Context: process, dropping it too, which may sleep.

@@ -34,3 +34,18 @@ impl fmt::Display for Escaped<'_> {
         Ok(())
     }
 }
+
+/// Numbers, with commas between them.
+#[cfg(any(CONFIG_CHILDKERNEL_BENCH, CONFIG_CHILDKERNEL_TORTURE))]
+pub(crate) struct List<'a>(pub(crate) &'a [u64]);
+
+#[cfg(any(CONFIG_CHILDKERNEL_BENCH, CONFIG_CHILDKERNEL_TORTURE))]
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, n) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            f.write_fmt(format_args!("{comma}{n}"))?;
+        }
+        Ok(())
+    }
+}

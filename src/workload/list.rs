@@ -11,7 +11,10 @@
 //! is overwritten with poison, and its memory waits for the grace period all the same.
 #![deny(unsafe_code)]
 
-use super::{Free, Guarded, Load, Plan, Twin, Worker};
+use super::{
+    ticker::{self, Tick, Ticking},
+    Free, Guarded, Load, Plan, Twin, Worker,
+};
 use crate::{
     new_rcu_list,
     stats::Counted,
@@ -27,18 +30,7 @@ use crate::{
         Mutex, Ordered, RcuList,
     },
 };
-use kernel::{
-    fmt, impl_has_hr_timer,
-    prelude::*,
-    sync::{Arc, ArcBorrow},
-    time::{
-        hrtimer::{
-            ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
-            HrTimerRestart, RelativeMode, RelativeSoftMode,
-        },
-        Delta, Monotonic,
-    },
-};
+use kernel::{fmt, prelude::*, sync::Arc, time::Delta};
 
 /// An element that lookups may use.
 const LIVE: u32 = 0x6c69_7665;
@@ -51,7 +43,7 @@ const KEEP: u64 = 8;
 /// many wait for their deferred end.
 const SYNCHRONIZE_EVERY: u64 = 64;
 /// How often the timers look up.
-const TIMER_US: i64 = 500;
+const TICK: Delta = Delta::from_micros(500);
 
 /// What is counted, by all contexts.
 struct Tally {
@@ -124,11 +116,6 @@ struct Lookup<B: BackendKind> {
     tally: Arc<Tally>,
 }
 
-/// Something that timers look up in.
-trait Tick: Send + Sync {
-    fn tick(&self);
-}
-
 impl<B: BackendKind> Lookup<B> {
     /// Looks at all elements. `pause` is called while an element is in use.
     fn check(&self, pause: impl Fn()) -> u64 {
@@ -162,60 +149,7 @@ impl<B: BackendKind + 'static> Tick for Lookup<B> {
     }
 }
 
-macro_rules! ticker {
-    ($(#[$doc:meta])* $name:ident, $mode:ident) => {
-        $(#[$doc])*
-        #[pin_data]
-        struct $name {
-            #[pin]
-            timer: HrTimer<Self>,
-            lookup: Arc<dyn Tick>,
-        }
-
-        impl $name {
-            fn start(lookup: Arc<dyn Tick>) -> Result<ArcHrTimerHandle<Self>> {
-                let this = Arc::pin_init(
-                    pin_init!(Self {
-                        timer <- HrTimer::new(),
-                        lookup,
-                    }),
-                    GFP_KERNEL,
-                )?;
-                Ok(this.start(Delta::from_micros(TIMER_US)))
-            }
-        }
-
-        impl HrTimerCallback for $name {
-            type Pointer<'a> = Arc<Self>;
-
-            fn run(
-                this: ArcBorrow<'_, Self>,
-                mut ctx: HrTimerCallbackContext<'_, Self>,
-            ) -> HrTimerRestart {
-                this.lookup.tick();
-                ctx.forward_now(Delta::from_micros(TIMER_US));
-                HrTimerRestart::Restart
-            }
-        }
-
-        impl_has_hr_timer! {
-            impl HasHrTimer<Self> for $name {
-                mode: $mode<Monotonic>, field: self.timer
-            }
-        }
-    };
-}
-
-ticker!(
-    /// Looks up in hard interrupt context.
-    HardTicker, RelativeMode
-);
-ticker!(
-    /// Looks up in soft interrupt context, to which the kernel defers such a timer.
-    SoftTicker, RelativeSoftMode
-);
-
-type Tickers = (ArcHrTimerHandle<HardTicker>, ArcHrTimerHandle<SoftTicker>);
+type Tickers = (Ticking, Ticking);
 
 #[pin_data]
 struct ListLoad<B: BackendKind> {
@@ -260,8 +194,8 @@ fn make<B: BackendKind + 'static>(plan: &Plan, name: &CStr) -> Result<Arc<dyn Lo
         GFP_KERNEL,
     )?;
     let tickers = (
-        HardTicker::start(lookup.clone())?,
-        SoftTicker::start(lookup.clone())?,
+        ticker::in_hardirq(lookup.clone(), TICK)?,
+        ticker::in_softirq(lookup.clone(), TICK)?,
     );
     let load: Arc<ListLoad<B>> = Arc::pin_init(
         pin_init!(ListLoad {

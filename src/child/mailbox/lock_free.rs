@@ -220,6 +220,20 @@ impl<T: Send> LockFree<T> {
     }
 }
 
+/// What is broken on purpose, so that tests can see it noticed.
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+impl<T: Send> LockFree<T> {
+    /// Puts a value in and does not wake the receiver, if it sleeps. Says whether it does, which
+    /// ends only if it is woken late.
+    pub(super) fn push_silently(&self, value: T) -> Option<bool> {
+        self.ring.push(value).ok()
+    }
+
+    pub(super) fn wake_late(&self) {
+        self.wake_receiver();
+    }
+}
+
 impl<T> SendError<T> {
     fn of(error: PushError<T>, full: Error) -> Self {
         match error {

@@ -99,6 +99,25 @@ impl<T: Send> Guarded<T> {
     }
 }
 
+/// What is broken on purpose, so that tests can see it noticed.
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+impl<T: Send> Guarded<T> {
+    /// Leaves out the last slot, as who wraps at the depth less one does.
+    pub(super) fn wrap_early(&self) {
+        let mut inside = self.inside.lock();
+        let last = inside.slots.len().wrapping_sub(1);
+        if inside.head & last == last {
+            inside.head = inside.head.wrapping_add(1);
+        }
+    }
+
+    /// Puts a value in and says to nobody that it is there. Who waits for it does so with a limit,
+    /// or for ever.
+    pub(super) fn push_silently(&self, value: T) -> Option<bool> {
+        self.inside.lock().put(value).ok().map(|()| false)
+    }
+}
+
 impl<T: Send> Channel<T> for Guarded<T> {
     fn new(depth: usize) -> impl PinInit<Self, Error> {
         // The mailbox has checked that it is not too much.
