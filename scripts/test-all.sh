@@ -12,8 +12,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# Name, folder of its results below build/test, and its command. Those that may be
-# left with a machine of no use run last.
+# Name, folder of its results below build/test, and its command.
 RUNS=(
 	"stock:stock:test.sh stock"
 	"stock-full:stock-full:test.sh stock full"
@@ -24,6 +23,12 @@ RUNS=(
 	"deadlock:debug-deadlock:test-deadlock.sh"
 	"kasan:kasan:test.sh kasan"
 	"uml:uml:test.sh uml"
+	"model:model:model.sh"
+	"torture-uml:torture/uml:torture.sh LANE=uml"
+	"torture-stock:torture/stock:torture.sh LANE=stock"
+	"faults-uml:faults/uml:faults.sh uml"
+	"faults-stock:faults/stock:faults.sh stock"
+	"faults-debug:faults/debug:faults.sh debug"
 )
 
 names() {
