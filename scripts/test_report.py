@@ -3,7 +3,7 @@
 """One report of all test runs that there are results of.
 
 test_report.py DIR VERSIONS TREE prints a table of the runs below DIR (folders with
-a results.json, see results.py), and writes DIR/report.md: that table, what was
+a results.json, see results.py, or a report.json, see torture.py), and writes DIR/report.md: that table, what was
 skipped and why, what failed, the reports that runs have written about themselves
 (report.md in their folders), and the versions of everything.
 """
@@ -18,17 +18,19 @@ def read_runs(top):
     runs = []
     for folder, folders, files in os.walk(top):
         folders.sort()
-        if "results.json" not in files:
+        found = [file for file in ("results.json", "report.json") if file in files]
+        if not found:
             continue
         try:
-            with open(os.path.join(folder, "results.json"), encoding="utf-8") as file:
+            with open(os.path.join(folder, found[0]), encoding="utf-8") as file:
                 results = json.load(file)
             name = os.path.relpath(folder, top)
-            counts = [int(results[key]) for key in ("passed", "failed", "skipped")]
+            skipped = "skipped_tests" if "skipped_tests" in results else "skipped"
+            counts = [int(results[key]) for key in ("passed", "failed", skipped)]
             tests = [dict(test) for test in results["tests"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             name, counts = os.path.relpath(folder, top), [0, 1, 0]
-            tests = [{"name": "results.json", "status": "failed", "reason": str(error)}]
+            tests = [{"name": found[0], "status": "failed", "reason": str(error)}]
             results = {}
         runs.append((name, {
             "kernel": results.get("kernel", ""), "accel": results.get("accel", ""),

@@ -43,6 +43,13 @@ class Report(unittest.TestCase):
         self.assertIn("| torture/uml | 7.3.4 | tcg | 40 | 1 | 0 | clean |", page)
         self.assertIn("- torture/uml: twin x: not caught", page)
 
+    def test_torture_has_a_row(self):
+        self.put("torture/uml/report.json", {
+            "kernel": "7.3.4", "passed": 175, "failed": 0, "skipped_tests": 2, "skipped": [],
+            "tests": []})
+        said, _ = self.made()
+        self.assertRegex(said, r"(?m)^torture/uml +7\.3\.4 +- +175 +0 +2 +clean$")
+
     def test_logs_are_judged(self):
         self.put("a/results.json", results(splats=[{"announced": True}]))
         self.put("b/results.json", results(splats=[{"announced": True}, {"announced": False}]))

@@ -35,9 +35,12 @@ seconds=$((minutes * 60))
 limit=$((seconds + 1800))
 
 case $LANE_KIND/$LANE_ARG in
-debian/*)
+debian/* | own/x86_64)
 	"$CK_SCRIPTS/build.sh" --lane "$LANE" torture
-	machine=("$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "$limit" --results "$results" --
+	machine=("$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "$limit" --results "$results")
+	# Kernels that remember what is done to them need memory for it.
+	[ "$LANE_KIND" = debian ] || machine+=(--memory 3G)
+	machine+=(--
 		"$CK_SCRIPTS/guest-torture.sh" "$CK_TOP/build/$LANE/torture/childkernel.ko"
 		"torture=$only" "torture_seconds=$seconds" "torture_seed=$seed")
 	;;
