@@ -66,7 +66,7 @@ accepted() {
 
 documented() {
 	local names
-	names=$(modinfo -p "$CHILDKERNEL" | sed 's/:.*//' | grep -v '^twin$' | sort | xargs)
+	names=$(modinfo -p "$CHILDKERNEL" | sed 's/:.*//' | grep -vE '^(twin|torture.*)$' | sort | xargs)
 	[ "$names" = "children cpus granularity hold_ns memory oops_budget primitive readers seconds stat_interval stats think_ns watchdog_ms workload writers" ] ||
 		fail "modinfo -p: $names"
 	! modinfo -p "$CHILDKERNEL" | grep -vE '^[a-z_]+:.* \((charp|int|.*)\)$' ||
@@ -77,7 +77,7 @@ documented() {
 plain_has_no_twin() {
 	local CHILDKERNEL=$CK_PLAIN_DIR/childkernel.ko
 	modinfo -p "$CHILDKERNEL" | grep -q '^children:' || fail "modinfo -p shows nothing"
-	! modinfo -p "$CHILDKERNEL" | grep -q '^twin:' || fail "twin is a parameter"
+	! modinfo -p "$CHILDKERNEL" | grep -qE '^(twin|torture[a-z_]*):' || fail "it can be told to do wrong"
 	load workload=counter twin=unlocked seconds="$LASTS"
 	check_logged "^childkernel: unknown parameter 'twin' ignored" 1
 	wait_ended
