@@ -70,6 +70,14 @@ mod child {
 // Sources name it from the crate that they are in.
 pub use kernel::new_completion;
 
+/// The name of a lock class: there is no lockdep here.
+#[macro_export]
+macro_rules! lock_name {
+    ($name:literal) => {
+        ::kernel::c_str!($name)
+    };
+}
+
 fn main() {
     // What does not hold ends the run: no destructor is to say more of it.
     std::panic::set_hook(Box::new(|panic| {
