@@ -211,8 +211,8 @@ fn gives_up_beside(lock: &Arc<SeqLock<Record>>) -> Result {
         let mut guard = theirs.write();
         guard.store([1, 1, 0, 0]);
         flag.store(1, Release);
-        // Until the other one has given up, 2 s at most.
-        for _ in 0..2000 {
+        // Until the other one has given up, 8 s at most: a busy host may let it wait for some.
+        for _ in 0..8000 {
             if flag.load(Relaxed) == 2 {
                 break;
             }

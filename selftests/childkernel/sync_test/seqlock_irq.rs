@@ -54,9 +54,9 @@ fn seqlock_try_in_interrupt() -> Result {
     let (hard, in_hard) = trier::<HardUnlessRt>(&lock)?;
     let (soft, in_soft) = trier::<Soft>(&lock)?;
     let writing = lock.write();
-    // With preemption disabled both come here.
+    // With preemption disabled both come here, on a busy host after seconds.
     let timers = (HardUnlessRt::start(&hard), Soft::start(&soft));
-    for _ in 0..4000 {
+    for _ in 0..100_000 {
         if in_hard.load(Acquire) != 0 && in_soft.load(Acquire) != 0 {
             break;
         }
