@@ -83,29 +83,31 @@ traced() {
 	[ "$SEEN" = "1:spawning-running:0 1:running-stuck:0 $again" ] || fail "stopped: $SEEN"
 }
 
-# has_policy NAME POLICY PRIORITY: of the thread, as the scheduler's own numbers.
-has_policy() {
-	local fields
-	read -ra fields <"/proc/${PID[$1]:-none}/stat" 2>/dev/null
-	[ "${fields[40]:-none} ${fields[39]:-}" = "$2 $3" ] ||
-		fail "$1: policy and priority ${fields[40]:-none} ${fields[39]:-}, not $2 $3"
+# policies NAME...: POLICIES becomes policy and priority of these threads, as the
+# scheduler's own numbers.
+policies() {
+	local name fields
+	find_threads
+	POLICIES=
+	for name; do
+		fields=()
+		{ read -ra fields <"/proc/${PID[$name]:-none}/stat"; } 2>/dev/null
+		POLICIES+="$name ${fields[40]:-} ${fields[39]:-}, "
+	done
 }
 
 scheduling() {
 	local _
 	cases_come "$DIR/run"
 	run_case scheduling_is_kept &
-	for _ in {1..40}; do
-		find_threads
-		[ -z "${PID[as-fifo]:-}" ] || break
+	# The first generation may just be going.
+	for _ in {1..100}; do
+		policies as-batch as-idle as-fifo
+		[ "$POLICIES" != "as-batch 3 0, as-idle 5 0, as-fifo 1 7, " ] || break
 		sleep 0.05
 	done
-	# The first generation may just be going.
-	sleep 0.2
-	find_threads
-	has_policy as-batch 3 0
-	has_policy as-idle 5 0
-	has_policy as-fifo 1 7
+	[ "$POLICIES" = "as-batch 3 0, as-idle 5 0, as-fifo 1 7, " ] ||
+		fail "policy and priority: $POLICIES"
 	wait
 }
 
