@@ -76,6 +76,9 @@ if ! command -v perf >/dev/null; then
 elif [ ! -e /sys/kernel/tracing/events/lock/contention_begin ] &&
 	! mount -t tracefs none /sys/kernel/tracing 2>/dev/null; then
 	try_skip "perf names the function of a load that waits" "the kernel has no lock tracepoints"
+elif [ -e /sys/kernel/tracing/events/lock/lock_acquire ]; then
+	try_skip "perf names the function of a load that waits" \
+		"where there is lockdep perf records its events, and no contention"
 else
 	try "perf names the function of a load that waits" names_the_load
 fi
