@@ -52,17 +52,6 @@ calls_over() {
 	check_memory
 }
 
-# Some cases forget what they have, since that is what they are about. Nobody who
-# looks for leaks later is to find it.
-excuse_forgotten() {
-	[ -e "$KMEMLEAK" ] || return
-	echo scan >"$KMEMLEAK"
-	sleep 6
-	echo scan >"$KMEMLEAK"
-	diag "$(grep -c unreferenced "$KMEMLEAK") objects are lost, on purpose"
-	echo clear >"$KMEMLEAK"
-}
-
 cases child_test
 begin $((7 + ${#CASES[@]}))
 try_cases
