@@ -71,6 +71,10 @@ if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^bench:'; the
 	ktap_print_header
 	skip_all "the module is built without BENCH"
 fi
+if [ -e /proc/lockdep_stats ]; then
+	ktap_print_header
+	skip_all "a suite takes many times as long where lockdep looks on, and measures that"
+fi
 begin 7
 try "a suite or a stage that is none is refused" refused \
 	'bench=fast: valid are exact, native, real$|bench=fast' \
