@@ -161,6 +161,9 @@ MORE = re.compile(r"\bOops\b|\bkernel BUG at|Call Trace:|\[ cut here \]|---\[ en
 END = re.compile(r"---\[ end trace|</TASK>")
 # What a program is told that has asked for what there is not: no splat, whatever words are in it.
 REFUSED = re.compile(r"^[a-z_]+: [^:]+: valid are ")
+# What a kernel that looks for such things says of itself. Whether it has found a leak is asked,
+# and told, by a test.
+WATCHES = re.compile(r"^rcu: .* debug is enabled\.$|^kmemleak: ")
 MARK = re.compile(r"childkernel-selftest: expect-(begin|end)\s*(.*)")
 STAMP = re.compile(r"^\[\s*([\d.]+)\](?:\[[^]]*\])?\s?")
 # A splat's lines follow each other; this far apart they are two.
@@ -180,7 +183,7 @@ def splats(lines):
             expect = mark.group(2).strip() if mark.group(1) == "begin" else None
             current = None
             continue
-        if REFUSED.search(text):
+        if REFUSED.search(text) or WATCHES.search(text):
             continue
         header = HEADER.search(text)
         more = MORE.search(text)

@@ -198,6 +198,12 @@ class SplatTest(unittest.TestCase):
                      "list_del corruption, x->next is LIST_POISON1"):
             self.assertEqual(len(self.splats(f"[    1.000000] {line}\n")), 1, line)
 
+    def test_who_looks_for_it_says_so(self):
+        for line in ("rcu: \tRCU callback double-/use-after-free debug is enabled.",
+                     "kmemleak: Kernel memory leak detector initialized (mem pool available: 1)",
+                     "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"):
+            self.assertEqual(self.splats(f"[    1.000000] {line}\n"), [], line)
+
     def test_who_reports_has_judged(self):
         ktap = results.Ktap()
         for line in ("1..1\n", "ok 1 a\n"):
