@@ -17,7 +17,7 @@ mkdir -p "$results"
 # The console is full of the kernel's own lines; the report has a file.
 # shellcheck disable=SC2016 # expands in there
 setpriv --pdeathsig TERM "$CK_SCRIPTS/uml.sh" --timeout "${TIMEOUT:-1200}" --results "$results" -- \
-	sh -c "'$CK_TOP/selftests/childkernel/run.sh --builtin >\"\$CK_RESULTS/out\" 2>&1'" \
+	sh -c 'selftests/childkernel/run.sh --builtin >"$CK_RESULTS/out" 2>&1' \
 	>/dev/null &
 machine=$!
 CHILDREN=("$machine")

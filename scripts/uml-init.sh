@@ -14,7 +14,8 @@ status=126
 if mount -t proc proc /proc && mount -t sysfs sysfs /sys &&
 	mount -t debugfs debugfs /sys/kernel/debug && mount -t devtmpfs devtmpfs /dev &&
 	mount -t hostfs -o "hostfs=$CK_RESULTS" hostfs "$CK_RESULTS" &&
-	mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 1777 /run/tmp; then
+	mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 1777 /run/tmp &&
+	{ [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd; }; then
 	cd "$(dirname "$0")/.." || exit
 	"$@" </dev/null
 	status=$?
