@@ -11,25 +11,16 @@ failed.
 
 import json
 import os
-import re
 import sys
 import time
 
 import results
-
-RECORD = re.compile(r"childkernel: torture (\{.*\})\s*$")
+from bench import follow
 
 
 def record_of(line):
     """The record in a line of the log, or None."""
-    found = RECORD.search(line)
-    if not found:
-        return None
-    try:
-        record = json.loads(found[1])
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and "torture" in record else None
+    return follow.record_of(line, "torture")
 
 
 def jain(each):

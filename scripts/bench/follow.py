@@ -14,21 +14,21 @@ import re
 import sys
 import time
 
-RECORD = re.compile(r"childkernel: bench (\{.*\})\s*$")
+RECORD = re.compile(r"childkernel: ([a-z]+) (\{.*\})\s*$")
 TROUBLE = re.compile(r"BUG: |Oops|WARNING: |Kernel panic|rcu: INFO: |soft lockup|hung_task")
 NAMES = ("name", "primitive", "mailbox", "how", "what", "curve")
 
 
-def record_of(line):
-    """The record in a line of the log, or None."""
+def record_of(line, room="bench"):
+    """The record of this room of the module in a line of the log, or None."""
     found = RECORD.search(line)
-    if not found:
+    if not found or found[1] != room:
         return None
     try:
-        record = json.loads(found[1])
+        record = json.loads(found[2])
     except ValueError:
         return None
-    return record if isinstance(record, dict) and "bench" in record else None
+    return record if isinstance(record, dict) and room in record else None
 
 
 def title(record):

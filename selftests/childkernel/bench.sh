@@ -11,36 +11,6 @@
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -z "${CK_BENCH_DIR:-}" ] || CHILDKERNEL=$CK_BENCH_DIR/childkernel.ko
 
-# refused LINE...: what the log must say, |, and the parameters. EINVAL.
-refused() {
-	local line words
-	for line; do
-		read -ra words <<<"${line#*|}"
-		mark
-		if insert "$CHILDKERNEL" "${words[@]}"; then
-			fail "accepted: ${words[*]}"
-			unload childkernel
-			continue
-		fi
-		[[ $ERROR == *"Invalid parameters"* ]] ||
-			fail "${words[*]}: not refused with EINVAL: $ERROR"
-		check_logged "^childkernel: ${line%%|*}" 1
-		! is_loaded childkernel || fail "${words[*]}: it is loaded all the same"
-	done
-}
-
-# wait_logged REGEX SECONDS
-wait_logged() {
-	local end=$((SECONDS + $2))
-	while read_log && [ -z "$(logged "$1")" ]; do
-		if [ "$SECONDS" -ge "$end" ]; then
-			fail "not in the log after $2 s: $1"
-			return 1
-		fi
-		sleep 0.3
-	done
-}
-
 # records STAGE... -- EXPRESSION...: runs these stages for a first look, and
 # judges what they say.
 records() {
@@ -76,7 +46,7 @@ if [ -e /proc/lockdep_stats ]; then
 	skip_all "a suite takes many times as long where lockdep looks on, and measures that"
 fi
 begin 7
-try "a suite or a stage that is none is refused" refused \
+try "a suite or a stage that is none is refused" refuses \
 	'bench=fast: valid are exact, native, real$|bench=fast' \
 	'bench=exact,native: valid are exact, native, real$|bench=exact,native' \
 	'bench_only=locks: valid are lists of floor, pairs, |bench=native bench_only=locks' \

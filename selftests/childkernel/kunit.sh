@@ -73,4 +73,5 @@ for line in "${RESULTS[@]}"; do
 		try_keep "${name%% *}" case_of "$line"
 	fi
 done
+excuse_forgotten
 finish

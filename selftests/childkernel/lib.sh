@@ -294,6 +294,36 @@ insert() {
 	ERROR=$(insmod "$@" 2>&1)
 }
 
+# refuses LINE...: what the log must say, |, and the parameters. EINVAL.
+refuses() {
+	local line words
+	for line; do
+		read -ra words <<<"${line#*|}"
+		mark
+		if insert "$CHILDKERNEL" "${words[@]}"; then
+			fail "accepted: ${words[*]}"
+			unload childkernel
+			continue
+		fi
+		[[ $ERROR == *"Invalid parameters"* ]] ||
+			fail "${words[*]}: not refused with EINVAL: $ERROR"
+		check_logged "^childkernel: ${line%%|*}" 1
+		! is_loaded childkernel || fail "${words[*]}: it is loaded all the same"
+	done
+}
+
+# wait_logged REGEX SECONDS
+wait_logged() {
+	local end=$((SECONDS + $2))
+	while read_log && [ -z "$(logged "$1")" ]; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			fail "not in the log after $2 s: $1"
+			return 1
+		fi
+		sleep 0.3
+	done
+}
+
 # load [PARAMETER...]: childkernel, which must load.
 load() {
 	insert "$CHILDKERNEL" "$@" || fail "insmod childkernel.ko $*: $ERROR"

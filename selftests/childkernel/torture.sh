@@ -13,33 +13,10 @@ SUBJECTS=resilient_order,percpu,rcu_pointer,arena
 TWINS=9
 PATIENCE=120
 
-refused() {
-	local line words
-	for line; do
-		read -ra words <<<"${line#*|}"
-		mark
-		if insert "$CHILDKERNEL" "${words[@]}"; then
-			fail "accepted: ${words[*]}"
-			unload childkernel
-			continue
-		fi
-		[[ $ERROR == *"Invalid parameters"* ]] ||
-			fail "${words[*]}: not refused with EINVAL: $ERROR"
-		check_logged "^childkernel: ${line%%|*}" 1
-	done
-}
-
 # tortured PARAMETER...: until it has ended. OUT becomes what was said.
 tortured() {
-	local end=$((SECONDS + PATIENCE))
 	load "$@"
-	while read_log && [ -z "$(logged '"torture":"end"')" ]; do
-		if [ "$SECONDS" -ge "$end" ]; then
-			fail "it did not end in $PATIENCE s"
-			return 1
-		fi
-		sleep 0.3
-	done
+	wait_logged '"torture":"end"' "$PATIENCE" || return
 	OUT=$(logged '"torture":"')
 }
 
@@ -65,7 +42,7 @@ if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^torture:'; t
 	skip_all "the module is built without TORTURE"
 fi
 begin 3
-try "parameters" refused \
+try "parameters" refuses \
 	'torture=spin: valid are all, spinlock, |torture=spin' \
 	'torture=mutex,: valid are all, spinlock, |torture=mutex,' \
 	'torture_mode=none: valid are sound, twins, both$|torture=all torture_mode=none' \
