@@ -162,8 +162,8 @@ END = re.compile(r"---\[ end trace|</TASK>")
 # What a program is told that has asked for what there is not: no splat, whatever words are in it.
 REFUSED = re.compile(r"^[a-z_]+: [^:]+: valid are ")
 # What a kernel that looks for such things says of itself. Whether it has found a leak is asked,
-# and told, by a test.
-WATCHES = re.compile(r"^rcu: .* debug is enabled\.$|^kmemleak: ")
+# and told, by a test; that lockdep is off is a line of what another splat says.
+WATCHES = re.compile(r"^rcu: .* debug is enabled\.$|^kmemleak: |^INFO: lockdep is turned off\.$")
 MARK = re.compile(r"childkernel-selftest: expect-(begin|end)\s*(.*)")
 STAMP = re.compile(r"^\[\s*([\d.]+)\](?:\[[^]]*\])?\s?")
 # A splat's lines follow each other; this far apart they are two.

@@ -201,8 +201,18 @@ class SplatTest(unittest.TestCase):
     def test_who_looks_for_it_says_so(self):
         for line in ("rcu: \tRCU callback double-/use-after-free debug is enabled.",
                      "kmemleak: Kernel memory leak detector initialized (mem pool available: 1)",
-                     "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"):
+                     "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+                     "INFO: lockdep is turned off."):
             self.assertEqual(self.splats(f"[    1.000000] {line}\n"), [], line)
+
+    def test_lockdep_is_off_inside_of_a_splat(self):
+        log = "".join(f"[    1.000000] {line}\n" for line in (
+            "childkernel-selftest: expect-begin Comm: crash",
+            "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:623",
+            "INFO: lockdep is turned off.",
+            "CPU: 0 UID: 0 PID: 742 Comm: crash Tainted: G      D    OE       7.3.4 #3 PREEMPT",
+            "childkernel-selftest: expect-end"))
+        self.assertEqual([announced for _, announced in self.splats(log)], [True])
 
     def test_who_reports_has_judged(self):
         ktap = results.Ktap()

@@ -4,12 +4,16 @@
 # What the topics that harm the kernel share, after lib.sh.
 
 TAINT_DIE=$((1 << 7))
+# What a warning leaves, as that of a kernel that looks for who sleeps where.
+TAINT_WARN=$((1 << 9))
 # What a task_struct takes, at most.
 TASK_KIB=16
 
 # check_oopses N KIND: the log, on standard input, has so many oopses, of this
 # kind and of no threads but those that are called crash, and no other splat: no
-# lockup, no stall, nothing of what is held.
+# lockup, no stall, nothing of what is held. But who dies inside an RCU read-side
+# critical section ends inside it, and a kernel that looks for who sleeps there
+# says so.
 check_oopses() {
 	local found
 	found=$(awk -v expected="$1" -v kind="$2" -v splat="$SPLAT" '
@@ -18,8 +22,15 @@ check_oopses() {
 		/^BUG: kernel NULL pointer dereference/ { n["null"]++; next }
 		/^BUG: unable to handle page fault/ { n["fault"]++; next }
 		/^Oops: / { oopses++; next }
+		/^BUG: sleeping function called from invalid context/ { asleep = $0; next }
+		/^RCU nest depth: [1-9][0-9]*, expected: 0$/ { excused = asleep != ""; next }
 		/ Comm: / {
-			dead++
+			if (asleep == "")
+				dead++
+			else if (!excused)
+				print asleep
+			asleep = ""
+			excused = 0
 			name = $0
 			sub(/.* Comm: /, "", name)
 			sub(/ .*/, "", name)
@@ -30,6 +41,8 @@ check_oopses() {
 		/Call Trace:|---\[ end trace|\[ cut here \]/ { next }
 		$0 ~ splat { print }
 		END {
+			if (asleep != "")
+				print asleep
 			# A panic ends in a BUG().
 			n["bug"] -= n["panic"]
 			if (oopses != expected || dead != expected)

@@ -34,8 +34,11 @@ impl Kind {
             }
             // SAFETY: This ends the thread, as it is meant to.
             Self::Bug => unsafe { bindings::BUG() },
+            // Not at 0, as Rust's own assertions, where they are built in, would see that and panic.
             // SAFETY: This is no valid write, so that the thread dies of it.
-            Self::Null => unsafe { black_box(core::ptr::null_mut::<u64>()).write_volatile(1) },
+            Self::Null => unsafe {
+                black_box(core::ptr::without_provenance_mut::<u64>(8)).write_volatile(1);
+            },
         }
         Ok(())
     }
