@@ -151,5 +151,4 @@ try "all of them go with their module" most_go
 try "entry points go with their module" owner_goes
 try "a module that comes and goes" comes_and_goes
 try "$COUNT random lines" at_random
-excuse_forgotten
 finish

@@ -73,5 +73,4 @@ for line in "${RESULTS[@]}"; do
 		try_keep "${name%% *}" case_of "$line"
 	fi
 done
-excuse_forgotten
 finish

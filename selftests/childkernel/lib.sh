@@ -475,17 +475,6 @@ memory() {
 		}' /proc/zoneinfo /proc/meminfo
 }
 
-# Some tests forget what they have, since that is what they are about: nobody who
-# looks for leaks in the end is to find it. For the end of a topic.
-excuse_forgotten() {
-	[ -e "$KMEMLEAK" ] || return 0
-	echo scan >"$KMEMLEAK"
-	sleep 6
-	echo scan >"$KMEMLEAK"
-	diag "$(grep -c unreferenced "$KMEMLEAK") objects are forgotten"
-	echo clear >"$KMEMLEAK"
-}
-
 declare -A MEMORY
 remember_memory() {
 	local field kib

@@ -141,5 +141,4 @@ if [ -e "$OUTSIDER" ] && [ -e "$STALE" ] && [ -n "${CK_PLAIN_DIR:-}" ]; then
 else
 	try_skip "a stale one is refused" "needs CK_EXTERN_DIR, CK_STALE_DIR and CK_PLAIN_DIR"
 fi
-excuse_forgotten
 finish

@@ -68,5 +68,4 @@ else
 		try_skip "$name" "no $FILE"
 	done
 fi
-excuse_forgotten
 finish

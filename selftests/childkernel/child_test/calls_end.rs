@@ -5,7 +5,9 @@
 use super::{
     a_while,
     calls::{answer, caller, counted, counter, soon, taken, Question},
-    eventually, is_done, spawn, stop_gives,
+    eventually, is_done,
+    lose::lose,
+    spawn, stop_gives,
 };
 use childkernel::{
     child::{
@@ -14,7 +16,6 @@ use childkernel::{
     },
     sync::atomic::Acquire,
 };
-use core::mem::forget;
 use kernel::{
     prelude::*,
     time::{delay::fsleep, Delta},
@@ -68,11 +69,11 @@ fn calls_abort_forgotten() -> Result {
     }
     let mut kept = KVec::new();
     for _ in 0..2 {
-        forget(receiver.recv_timeout(soon())?);
+        lose(receiver.recv_timeout(soon())?)?;
     }
     kept.push(receiver.recv_timeout(soon())?, GFP_KERNEL)?;
     // A dead thread does not drop its receiver either.
-    forget(receiver);
+    lose(receiver)?;
     a_while();
     let waits = |child: &Handle| child.record().state() == State::Running;
     ensure!(children.iter().all(waits) && sender.calls() == 3);
@@ -254,7 +255,7 @@ fn calls_abort_storm() -> Result {
             match number % 16 {
                 3 => drop(call),
                 7 if round % 2 == 0 => kept.push(call, GFP_KERNEL)?,
-                11 if kept.len() < 2 => forget(call),
+                11 if kept.len() < 2 => lose(call)?,
                 _ => {
                     let _ = call.reply(counted(request + 1, &alive));
                 }

@@ -26,6 +26,8 @@ mod calls_end;
 mod entries;
 mod exits;
 mod heartbeat;
+#[path = "../outsider/lose.rs"]
+mod lose;
 mod mailbox;
 mod ports;
 mod regions;

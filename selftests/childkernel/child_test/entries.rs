@@ -6,7 +6,7 @@
 //! an error, `ends` returns without one. `stubborn` does not stop before `release` is written to the file `entries`, which shows
 //! what was kept; `forget` leaves an entry point behind.
 
-use crate::MODULE;
+use crate::{lose::lose, MODULE};
 use childkernel::{
     child::{
         entry::{register, register_for_text, Registration, Text},
@@ -160,7 +160,7 @@ pub(crate) fn act(shared: &Arc<Shared>, input: &mut UserSliceReader) -> Result {
     match word.trim_ascii() {
         b"hold" => shared.release.store(false, Relaxed),
         b"release" => shared.release.store(true, Relaxed),
-        b"forget" => core::mem::forget(register(&MODULE, c"forgotten", idle::<Nothing>)?),
+        b"forget" => lose(register(&MODULE, c"forgotten", idle::<Nothing>)?)?,
         _ => return Err(EINVAL),
     }
     Ok(())

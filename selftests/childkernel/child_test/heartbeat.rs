@@ -5,7 +5,9 @@
 //! They wait for a flag and ask nothing meanwhile, so each case can let them end.
 
 use super::{
-    a_while, eventually, spawn,
+    a_while, eventually,
+    lose::lose,
+    spawn,
     supervise::{comes_to, flag, stay, told, was_told, watched, Told},
     HOUR_MS, MODULE,
 };
@@ -436,6 +438,5 @@ fn heartbeat_forgotten() -> Result {
             Ok(())
         })?;
     ensure!(has_begun(&child));
-    core::mem::forget(child);
-    Ok(())
+    lose(child)
 }

@@ -4,6 +4,7 @@
 
 use super::{
     a_while, eventually, is_done,
+    lose::lose,
     regions::{page_at, region, sevens},
     skip, spawn,
     timers::{Hard, Interrupt},
@@ -16,7 +17,6 @@ use childkernel::{
     },
     sync::atomic::{Acquire, Atomic, Relaxed, Release},
 };
-use core::mem::forget;
 use kernel::{
     new_mutex,
     page::PAGE_SIZE,
@@ -206,8 +206,8 @@ fn region_forgotten_view() -> Result {
     let page = page_at(region.words());
     let (shared, other) = (region.lend::<ReadOnly>()?, region.lend::<ReadOnly>()?);
     let at = address(&shared)?;
-    forget(shared.view()?);
-    forget(other.view()?);
+    lose(shared.view()?)?;
+    lose(other.view()?)?;
     ensure!(shared.revoke(Context::jiffies(20)) == Err(ETIMEDOUT));
     drop(shared);
     ensure!(region.revoke(Context::jiffies(20)) == Err(ETIMEDOUT));

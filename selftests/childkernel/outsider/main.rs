@@ -40,7 +40,9 @@ mod completions;
 mod late;
 mod lists;
 mod locks;
+mod lose;
 mod statistics;
+use lose::lose;
 
 /// Sleeps until it is so, 20 s at most, and says whether it is.
 fn eventually(so: impl Fn() -> bool) -> bool {
@@ -138,13 +140,13 @@ impl kernel::Module for Outsider {
         })?;
 
         // The library joins this one when the module goes.
-        core::mem::forget(Builder::new(module, c"forgotten").spawn(|ctx| {
+        lose(Builder::new(module, c"forgotten").spawn(|ctx| {
             while !ctx.should_stop() {
                 ctx.add_ops(1);
                 ctx.sleep(10);
             }
             Ok(())
-        })?);
+        })?)?;
 
         Ok(Self {
             _failed: failed,
