@@ -294,6 +294,7 @@ void childkernel_fault_null(void);
 void *childkernel_region_map(struct page **pages, unsigned int count,
 			     bool read_only);
 void childkernel_region_unmap(const void *addr);
+void childkernel_region_keep(const void *mapping);
 bool childkernel_region_ro_is_enforced(void);
 
 /* ffi/ */

@@ -48,11 +48,7 @@ use crate::{
         rcu, Completion,
     },
 };
-use core::{
-    marker::PhantomData,
-    mem::{forget, size_of},
-    ops::Deref,
-};
+use core::{marker::PhantomData, mem::size_of, ops::Deref};
 use kernel::{
     container_of, new_mutex,
     prelude::*,
@@ -130,7 +126,7 @@ struct Lend {
     idle: Completion,
     /// Also held while it is undone, so that it is when another finds it gone.
     #[pin]
-    mapping: Mutex<Option<Mapping>>,
+    mapping: Mutex<Option<KBox<Mapping>>>,
     #[pin]
     reclaim: Opaque<rcu::Reclaim>,
 }
@@ -141,7 +137,7 @@ unsafe impl Send for Lend {}
 unsafe impl Sync for Lend {}
 
 impl Lend {
-    fn new(mapping: Mapping) -> Result<Arc<Self>> {
+    fn new(mapping: KBox<Mapping>) -> Result<Arc<Self>> {
         // INVARIANT: It is not revoked.
         let lend = pin_init!(Self {
             words: mapping.words,
@@ -230,7 +226,9 @@ impl PinnedDrop for Lend {
         // Whoever views it has borrowed what refers to this. So such a user has died, or has
         // forgotten its view; but what it has left behind may still be used.
         if self.users.load(Relaxed) & !REVOKED != 0 {
-            forget(self.mapping.lock().take());
+            if let Some(mapping) = self.mapping.lock().take() {
+                Mapping::keep(mapping);
+            }
         }
     }
 }
@@ -272,7 +270,7 @@ impl Drop for Lease {
 /// ```
 #[pin_data(PinnedDrop)]
 pub struct Region {
-    own: Mapping,
+    own: KBox<Mapping>,
     /// Those that are mapped, and some that are not any more.
     #[pin]
     lends: Mutex<KVec<Arc<Lend>>>,

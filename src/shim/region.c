@@ -2,6 +2,7 @@
 /* What src/child/region.rs needs of C: see shim.h. */
 
 #include <linux/export.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
@@ -22,6 +23,12 @@ void childkernel_region_unmap(const void *addr)
 	vm_unmap_aliases();
 }
 EXPORT_SYMBOL_GPL(childkernel_region_unmap);
+
+void childkernel_region_keep(const void *mapping)
+{
+	kmemleak_not_leak(mapping);
+}
+EXPORT_SYMBOL_GPL(childkernel_region_keep);
 
 bool childkernel_region_ro_is_enforced(void)
 {

@@ -92,7 +92,8 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    pub(super) fn new(pages: Arc<Pages>, read_only: bool) -> Result<Self> {
+    pub(super) fn new(pages: Arc<Pages>, read_only: bool) -> Result<KBox<Self>> {
+        let place = KBox::new_uninit(GFP_KERNEL)?;
         let mut list = KVVec::with_capacity(pages.list.len(), GFP_KERNEL)?;
         for page in pages.list.iter() {
             list.push(page.as_ptr(), GFP_KERNEL)?;
@@ -104,10 +105,18 @@ impl Mapping {
         let at = NonNull::new(at.cast::<Atomic<usize>>()).ok_or(ENOMEM)?;
         let len = list.len() * (PAGE_SIZE / size_of::<usize>());
         // INVARIANT: Just mapped.
-        Ok(Self {
+        let mapping = Self {
             words: Words(NonNull::slice_from_raw_parts(at, len)),
             pages,
-        })
+        };
+        Ok(place.write(mapping))
+    }
+
+    /// Never undoes it.
+    pub(super) fn keep(this: KBox<Self>) {
+        // SAFETY: It was allocated, is never freed, and refers to the pages. Who looks for leaks is
+        // told that it is none.
+        unsafe { crate::ffi::childkernel_region_keep(KBox::into_raw(this).cast()) };
     }
 }
 
