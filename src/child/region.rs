@@ -323,10 +323,18 @@ impl Region {
 
     fn lease(&self, read_only: bool) -> Result<Arc<Lease>> {
         let lend = Lend::new(Mapping::new(self.own.pages.clone(), read_only)?)?;
+        self.hand_out(&lend).inspect_err(|_| {
+            // Nobody has seen it, so it is undone now, and not some time.
+            lend.revoke();
+            lend.try_unmap();
+        })
+    }
+
+    fn hand_out(&self, lend: &Arc<Lend>) -> Result<Arc<Lease>> {
         let lease = Arc::new(Lease(lend.clone()), GFP_KERNEL)?;
         let mut lends = self.lends.lock();
         lends.retain(|lend| !lend.try_unmap());
-        lends.push(lend, GFP_KERNEL)?;
+        lends.push(lend.clone(), GFP_KERNEL)?;
         drop(lends);
         Ok(lease)
     }
