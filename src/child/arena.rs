@@ -112,18 +112,22 @@ impl Meter {
         self.current().saturating_sub(self.asked.load(Relaxed))
     }
 
-    fn charge(&self, cost: usize) -> Result {
+    /// Counts so many bytes more, if the quota has room. Returns how many there are then.
+    fn charge(&self, cost: usize) -> Result<usize> {
         let fits = |now: usize| now.checked_add(cost).filter(|&then| then <= self.quota);
         let before = self
             .current
             .fetch_update(fits, Relaxed)
             .map_err(|_| ENOMEM)?;
-        let now = before.saturating_add(cost);
+        Ok(before.saturating_add(cost))
+    }
+
+    /// What was charged was taken: so many bytes counted then.
+    fn reached(&self, now: usize) {
         // Refused where the peak is higher already.
         let _ = self
             .peak
             .fetch_update(|peak| (peak < now).then_some(now), Relaxed);
-        Ok(())
     }
 
     fn uncharge(&self, cost: usize) {
@@ -321,12 +325,13 @@ impl Arena {
             cost: u32::try_from(cost).map_err(|_| ENOMEM)?,
             asked: u32::try_from(piece.size()).map_err(|_| ENOMEM)?,
         };
-        self.meter.charge(cost)?;
+        let now = self.meter.charge(cost)?;
         // A failure is told to the caller, and counted: the log needs not know.
         let Ok(memory) = Kmalloc::alloc(layout, flags | __GFP_NOWARN, NumaNode::NO_NODE) else {
             self.meter.uncharge(cost);
             return Err(ENOMEM);
         };
+        self.meter.reached(now);
         self.meter.asked.fetch_add(piece.size(), Relaxed);
 
         let block = memory.cast::<Block>();
