@@ -152,6 +152,10 @@ impl<'a> Owner<'a, '_, '_, '_> {
     }
 
     /// Takes a piece of so many words. False if it does not fit into the quota.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if it does, and the kernel has no memory.
     fn take(&mut self, words: usize) -> Result<bool> {
         let tag = self.taken.wrapping_add(1);
         let cost = cost_of::<u64>(words)?;
@@ -159,12 +163,12 @@ impl<'a> Owner<'a, '_, '_, '_> {
         let fits = then <= self.meter().quota();
         self.pieces.reserve(1, GFP_KERNEL)?;
         let room = self.room(words, tag);
-        self.ensure(room.is_ok() == fits);
+        self.ensure(room.is_err() || fits);
         self.worker.ctx.add_ops(1);
         let Ok(room) = room else {
             self.failures = self.failures.wrapping_add(1);
             self.check_meter();
-            return Ok(false);
+            return if fits { Err(ENOMEM) } else { Ok(false) };
         };
         let piece = Piece { tag, cost, room };
         self.ensure(cost >= size_of_val(piece.words()));
