@@ -194,6 +194,8 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r));
 
 /* sync/atomic.rs */
+void childkernel_set_bit(unsigned long nr, unsigned long *addr);
+void childkernel_clear_bit(unsigned long nr, unsigned long *addr);
 void childkernel_change_bit(unsigned long nr, unsigned long *addr);
 bool childkernel_test_and_set_bit(unsigned long nr, unsigned long *addr);
 bool childkernel_test_and_clear_bit(unsigned long nr, unsigned long *addr);

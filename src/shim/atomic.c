@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What src/sync/atomic.rs needs of C: see shim.h. */
 
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/export.h>
 
 #include "../shim.h"
 
+/*
+ * As asm-generic/bitops/atomic.h has these. x86 has two ways of its own, one for
+ * numbers that the compiler knows; but what it knows of a function that is inlined
+ * into Rust it is asked too early, so all would be the other, which is slower.
+ */
+void childkernel_set_bit(unsigned long nr, unsigned long *addr)
+{
+	atomic_long_or(BIT_MASK(nr), (atomic_long_t *)addr + BIT_WORD(nr));
+}
+EXPORT_SYMBOL_GPL(childkernel_set_bit);
+
+void childkernel_clear_bit(unsigned long nr, unsigned long *addr)
+{
+	atomic_long_andnot(BIT_MASK(nr), (atomic_long_t *)addr + BIT_WORD(nr));
+}
+EXPORT_SYMBOL_GPL(childkernel_clear_bit);
+
 void childkernel_change_bit(unsigned long nr, unsigned long *addr)
 {
-	change_bit(nr, addr);
+	atomic_long_xor(BIT_MASK(nr), (atomic_long_t *)addr + BIT_WORD(nr));
 }
 EXPORT_SYMBOL_GPL(childkernel_change_bit);
 

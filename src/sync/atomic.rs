@@ -196,9 +196,9 @@ macro_rules! bit_operations {
 
 bit_operations! {
     /// Sets a bit. Orders nothing.
-    set(&) = bindings::set_bit;
+    set(&) = crate::ffi::childkernel_set_bit;
     /// Clears a bit. Orders nothing.
-    clear(&) = bindings::clear_bit;
+    clear(&) = crate::ffi::childkernel_clear_bit;
     /// Inverts a bit. Orders nothing.
     change(&) = crate::ffi::childkernel_change_bit;
     /// Sets a bit and returns what it was. Fully ordered.
