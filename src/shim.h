@@ -16,7 +16,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu-rwsem.h>
 #include <linux/rculist.h>
-#include <linux/rwlock.h>
 #include <linux/semaphore.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
