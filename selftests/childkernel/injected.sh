@@ -19,6 +19,7 @@ injected() {
 	quiet
 	driver injected.py "$DEBUGFS" "$CHILDKERNEL" "$FILE" "$TMP/stop.nap" "$1" "$SEED" "$ROUNDS"
 	loud
+	[ "$FAULTS" -eq 0 ] || diag "$(dmesg | grep 'not so: ' | tail -n 3)"
 	open_log
 	mark
 }

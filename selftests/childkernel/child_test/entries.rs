@@ -3,8 +3,8 @@
 //! Entry points: what holds when they are registered, and those that `control.sh` spawns from.
 //!
 //! `echo` keeps what it is sent, `silent` takes text but never looks, `idle` sleeps, `fails` returns
-//! an error, `ends` returns without one. `stubborn` does not stop before `release` is written to the file `entries`, which shows
-//! what was kept; `forget` leaves an entry point behind.
+//! an error, `ends` returns without one. `stubborn` does not stop before `release` is written to the
+//! file `entries`, which shows what was kept until `clear`; `forget` leaves an entry point behind.
 
 use crate::{lose::lose, MODULE};
 use childkernel::{
@@ -160,6 +160,7 @@ pub(crate) fn act(shared: &Arc<Shared>, input: &mut UserSliceReader) -> Result {
     match word.trim_ascii() {
         b"hold" => shared.release.store(false, Relaxed),
         b"release" => shared.release.store(true, Relaxed),
+        b"clear" => *shared.heard.lock() = KVec::new(),
         b"forget" => lose(register(&MODULE, c"forgotten", idle::<Nothing>)?)?,
         _ => return Err(EINVAL),
     }
