@@ -59,7 +59,7 @@ macro_rules! cases {
             $(
                 #[test]
                 fn $case() -> kernel::error::Result {
-                    super::$case()
+                    crate::harness::told_to_kunit(super::$case())
                 }
             )*
         }
@@ -136,6 +136,21 @@ pub(crate) fn stop_ends_only_after(child: Handle, release: impl FnOnce()) -> Res
 pub(crate) fn skip<T>(case: &str, why: &str) -> Result<T> {
     pr_notice!("skip {case}: {why}\n");
     Err(ENODEV)
+}
+
+/// Has KUnit say that the case it runs was skipped, if it can not be tried on this machine.
+#[cfg(CONFIG_KUNIT)]
+pub(crate) fn told_to_kunit(result: Result) -> Result {
+    if result != Err(ENODEV) {
+        return result;
+    }
+    // SAFETY: No preconditions.
+    let test = unsafe { kernel::bindings::kunit_get_current_test() };
+    if !test.is_null() {
+        // SAFETY: It is what this thread runs, so it is there, and nobody else looks meanwhile.
+        unsafe { (*test).status = kernel::bindings::kunit_status_KUNIT_SKIPPED };
+    }
+    Ok(())
 }
 
 pub(crate) type Case = (&'static str, fn() -> Result);

@@ -157,32 +157,31 @@ pub(super) fn fails_beside_holder<I: Interrupt>(
     let attempt = Attempt::new(try_it)?;
     let timer = attempt.timer::<I>()?;
     let step = Arc::new(Atomic::<u32>::new(0), GFP_KERNEL)?;
-    // Not early to give up: the other one may have to wait for its CPU.
-    let wait_for = |step: &Atomic<u32>, value: u32| {
-        (0..200_000).any(|_| {
-            udelay(Delta::from_micros(10));
-            step.load(Acquire) == value
-        })
-    };
 
-    let flag = step.clone();
+    // First who tries: this thread may be where the holder lets nobody in.
+    let (tried, theirs, flag) = (attempt.clone(), timer.clone(), step.clone());
+    let trier = spawn_on(c"trier", other_cpu.as_u32(), move |ctx| {
+        while flag.load(Acquire) != HELD && !ctx.should_stop() {
+            ctx.sleep(1);
+        }
+        let handle = I::start(&theirs);
+        let outcome = tried.spin(1000);
+        flag.store(RELEASE, Release);
+        drop(handle);
+        (outcome == FAILED).then_some(()).ok_or(EINVAL)
+    })?;
     let holder = spawn_on(c"holder", cpu.as_u32(), move |_| {
         let mut seen = false;
         with_held(&mut || {
-            flag.store(HELD, Release);
-            seen = wait_for(&flag, RELEASE);
+            step.store(HELD, Release);
+            // Not early to give up: the other one may have to wait for its CPU.
+            seen = (0..200_000).any(|_| {
+                udelay(Delta::from_micros(10));
+                step.load(Acquire) == RELEASE
+            });
         });
         // Else both were on one CPU, or it took too long to say anything.
         seen.then_some(()).ok_or(ETIMEDOUT)
-    })?;
-    let (tried, theirs) = (attempt.clone(), timer.clone());
-    let trier = spawn_on(c"trier", other_cpu.as_u32(), move |_| {
-        let held = wait_for(&step, HELD);
-        let handle = I::start(&theirs);
-        let outcome = tried.spin(1000);
-        step.store(RELEASE, Release);
-        drop(handle);
-        (held && outcome == FAILED).then_some(()).ok_or(EINVAL)
     })?;
     ensure!(is_done(&holder));
     ensure!(is_done(&trier));
