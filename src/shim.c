@@ -169,7 +169,8 @@ void childkernel_uevent(u64 id, u32 generation, const char *name,
 }
 
 #ifdef CONFIG_CHILDKERNEL_FAULTS
-void childkernel_fault_null(void)
+/* The processor is to find it, and not KASAN before it. */
+void __no_sanitize_address childkernel_fault_null(void)
 {
 	WRITE_ONCE(*(int *)NULL, 0);
 }

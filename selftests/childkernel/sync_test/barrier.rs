@@ -156,7 +156,11 @@ fn barrier_store_buffering() -> Result {
     })?;
     ensure!(missed == 0);
 
-    // The broken twin: a release store orders what is before it, and no load behind it.
+    // The broken twin: a release store orders what is before it, and no load behind it. With KASAN
+    // the load is behind a call as well, which takes long enough for the store to be seen.
+    if cfg!(CONFIG_KASAN) {
+        return Ok(());
+    }
     ensure!(is_caught(|| {
         let missed = buffering(500, |mine, round| mine.store(round, Release))?;
         Ok(missed > 0)
