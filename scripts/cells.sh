@@ -5,9 +5,9 @@
 # case, how vm.sh has to end, what has to be in the log, and what is set before.
 # build, results and tests are directories of the script that sources this.
 
-# guest RESULTS TIMEOUT COMMAND...
+# guest RESULTS TIMEOUT COMMAND...: it does not outlive this script.
 guest() {
-	CK_QUIET=1 "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "$2" --results "$1" -- \
+	CK_QUIET=1 setpriv --pdeathsig TERM "$CK_SCRIPTS/vm.sh" --lane "$LANE" --timeout "$2" --results "$1" -- \
 		env CK_MODULE_DIR="$build/test" CK_EXTERN_DIR="$build/extern/test" "${@:3}"
 }
 
@@ -18,7 +18,7 @@ cell() {
 	shift 5
 	[ $# -eq 0 ] || name_of+=" with ${*##*/}"
 	mkdir -p "$dir"
-	guest "$dir" 240 "$tests/lost.sh" "$module" "$name" "$@" >"$dir/output" 2>&1 || status=$?
+	guest "$dir" 300 "$tests/lost.sh" "$module" "$name" "$@" >"$dir/output" 2>&1 || status=$?
 	if [ "$status" -eq "$expected" ] && grep -qE -- "$regex" "$dir/dmesg.txt"; then
 		echo "ok $n $name_of"
 	else
@@ -28,15 +28,26 @@ cell() {
 	fi
 }
 
-# cells MODULE: all of them, as a KTAP report.
+# cells MODULE: all of them, two at a time, as a KTAP report.
 cells() {
-	local one name expected regex settings n=0
+	local one name expected regex settings n=0 pids=()
+	trap '[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true' EXIT
 	echo "KTAP version 1"
 	echo "1..${#CELLS[@]}"
 	for one in "${CELLS[@]}"; do
 		n=$((n + 1))
 		IFS='|' read -r name expected regex settings <<<"$one"
 		# shellcheck disable=SC2086 # one word each
-		cell "$n" "$1" "$name" "$expected" "$regex" $settings
+		cell "$n" "$1" "$name" "$expected" "$regex" $settings >"$results/$n.tap" &
+		pids+=($!)
+		[ "$n" -eq 1 ] || reap $((n - 1)) "${pids[n - 2]}"
 	done
+	reap "$n" "${pids[n - 1]}"
+	pids=()
+}
+
+# reap N PID: waits for a cell, and tells how it went.
+reap() {
+	wait "$2" || true
+	cat "$results/$1.tap"
 }
