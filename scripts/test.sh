@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make test: builds everything, boots guests of the lane and runs the selftests in
-# them, two at a time: one half of them, then those in which children die; beside
-# these the other half. Judges their results and the kernel logs. The
-# last line says "N passed, N failed, N skipped".
+# them: one half of them, those in which children die, and the other half, all at
+# once, as each has times when it waits. Judges their results and the kernel logs.
+# The last line says "N passed, N failed, N skipped".
 #
 #   test.sh [LANE [inline] [full|lazy|one-cpu]]
 #
@@ -84,15 +84,16 @@ guest() {
 	echo
 }
 
-# Each of the two says what it has to say in a file of its own, so that their
-# lines do not mix. Both are there when somebody looks.
-: >"$results/first.out"
-: >"$results/second.out"
-{
-	guest "$results" 900 --half 1
-	guest "$results/crash" 600 --crash
-} >>"$results/first.out" &
+# Each says what it has to say in a file of its own, so that their lines do not
+# mix. All are there when somebody looks.
+outputs=(first crash second)
+for output in "${outputs[@]}"; do
+	: >"$results/$output.out"
+done
+guest "$results" 900 --half 1 >>"$results/first.out" &
 CHILDREN=($!)
+guest "$results/crash" 600 --crash >>"$results/crash.out" &
+CHILDREN+=($!)
 {
 	build_rest || printf "TAP version 13\n1..1\nnot ok 1 build\n"
 	"$CK_SCRIPTS/compile-fail.sh" "$LANE" "$under_test" ||
@@ -107,8 +108,9 @@ CHILDREN+=($!)
 
 status=0
 {
-	tail -s 0.2 -n +1 -f --pid="${CHILDREN[0]}" "$results/first.out"
-	tail -s 0.2 -n +1 -f --pid="${CHILDREN[1]}" "$results/second.out"
+	for n in "${!outputs[@]}"; do
+		tail -s 0.2 -n +1 -f --pid="${CHILDREN[n]}" "$results/${outputs[n]}.out"
+	done
 } |
 	in_lab -b "$results" -- python3 "$CK_SCRIPTS/results.py" "$results" \
 		"${judged[@]}" || status=$?

@@ -44,7 +44,7 @@ TOPICS=(
 )
 # These take as long as the others and those in which children die. Each half ends
 # with a look at its log.
-SECOND_HALF=" load_unload twins sync waits parts supervisor perf bench torture "
+SECOND_HALF=" load_unload sync waits parts supervisor perf bench torture "
 if [ "${1:-}" = --half ]; then
 	half=()
 	for topic in "${TOPICS[@]}"; do
