@@ -16,7 +16,6 @@
 #include <linux/percpu.h>
 #include <linux/percpu-rwsem.h>
 #include <linux/preempt.h>
-#include <linux/rwlock.h>
 #include <linux/rwsem.h>
 #include <linux/semaphore.h>
 #include <linux/seqlock.h>
