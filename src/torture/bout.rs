@@ -236,7 +236,7 @@ impl Bout {
             false => None,
         };
         let hardirq = match here && self.contexts >= Contexts::Hardirq {
-            true => Some(ticker::in_hardirq(self.clone(), self.tick)?),
+            true => Some(ticker::in_hardirq_unless_rt(self.clone(), self.tick)?),
             false => None,
         };
         Ok([softirq, hardirq])

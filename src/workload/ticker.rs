@@ -3,6 +3,8 @@
 //! Timers that do something again and again, in interrupts.
 #![deny(unsafe_code)]
 
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+use kernel::time::hrtimer::RelativeMode;
 use kernel::{
     impl_has_hr_timer,
     prelude::*,
@@ -10,7 +12,7 @@ use kernel::{
     time::{
         hrtimer::{
             ArcHrTimerHandle, HrTimer, HrTimerCallback, HrTimerCallbackContext, HrTimerPointer,
-            HrTimerRestart, RelativeMode, RelativeSoftMode,
+            HrTimerRestart, RelativeHardMode, RelativeSoftMode,
         },
         Delta, Monotonic,
     },
@@ -78,20 +80,36 @@ macro_rules! ticker {
 
 ticker!(
     /// In hard interrupt context.
-    HardTicker, RelativeMode
+    HardTicker, RelativeHardMode
+);
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+ticker!(
+    /// In hard interrupt context, but on `PREEMPT_RT` in soft.
+    HardUnlessRtTicker, RelativeMode
 );
 ticker!(
     /// In soft interrupt context, to which the kernel defers such a timer.
     SoftTicker, RelativeSoftMode
 );
 
-/// Has it done in hard interrupts, on this CPU.
+/// Has it done in hard interrupts, on this CPU. Nothing that sleeps on `PREEMPT_RT`, as spinlocks
+/// do, may be among it.
 ///
 /// # Errors
 ///
 /// `ENOMEM`.
 pub(crate) fn in_hardirq(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking> {
     HardTicker::start(what, every)
+}
+
+/// The same, but on `PREEMPT_RT` in soft interrupts, where spinlocks may be taken.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+#[cfg(CONFIG_CHILDKERNEL_TORTURE)]
+pub(crate) fn in_hardirq_unless_rt(what: Arc<dyn Tick>, every: Delta) -> Result<Ticking> {
+    HardUnlessRtTicker::start(what, every)
 }
 
 /// Has it done in soft interrupts, on this CPU.
