@@ -5,7 +5,10 @@
 //! None of them is a lock: another CPU goes on. They keep this CPU's own data from being used by
 //! two contexts of this CPU, and they are what per-CPU data asks for.
 //!
-//! All three count, so they nest and may be dropped in any order.
+//! All three count, so they nest and may be dropped in any order. On `PREEMPT_RT` one exception has
+//! to be kept by who writes the code, as in C: bottom halves that were disabled where a thread could
+//! be preempted are enabled where it can be, so after what else was taken later. There they are a
+//! lock and an RCU read-side critical section, which `local_bh_enable()` else does not end.
 //!
 //! # At a glance
 //!
