@@ -94,7 +94,8 @@ impl Holding for SpinLock<u64> {
     }
 }
 
-/// The same. Interrupts do not stay off, nor is their count wrong from then on.
+/// The same. Interrupts do not stay off, nor is their count wrong from then on. On `PREEMPT_RT` they
+/// are never off.
 impl Holding for SpinLockIrq<u64> {
     fn make() -> Result<Arc<Self>> {
         Arc::pin_init(new_spinlock_irq!(0, "crash_spinlock_irq"), GFP_KERNEL)
@@ -115,7 +116,7 @@ impl Holding for SpinLockIrq<u64> {
                 let guard = other.lock();
                 let off = irqs_disabled();
                 drop(guard);
-                match off && !irqs_disabled() {
+                match off != cfg!(CONFIG_PREEMPT_RT) && !irqs_disabled() {
                     true => Ok(()),
                     false => Err(EBUSY),
                 }

@@ -5,7 +5,7 @@
 
 use super::{
     eventually, spawn_on,
-    timers::{Hard, HardUnlessRt, Interrupt, Soft},
+    timers::{Hard, Interrupt, Soft},
 };
 use childkernel::{
     child::{Context, Handle},
@@ -88,7 +88,7 @@ impl Place {
 #[cfg(CONFIG_PREEMPT_RT)]
 type Locking = Hard;
 #[cfg(not(CONFIG_PREEMPT_RT))]
-type Locking = HardUnlessRt;
+type Locking = super::timers::HardUnlessRt;
 
 /// What a context does again and again.
 pub(super) trait Visit: Send + Sync {

@@ -129,7 +129,8 @@ impl<S: Shared> Meeting<S> {
     pub(super) fn is_exact(&self) -> bool {
         let sum = self.parts.iter().map(|part| part.added.load(Relaxed)).sum();
         // Process context may be none of those that the lock is for.
-        let off = (local_bh_disable(), local_interrupt_disable());
+        let _quiet = local_bh_disable();
+        let off = local_interrupt_disable();
         let seen = self.shared.look();
         drop(off);
         seen == Some([sum, sum])

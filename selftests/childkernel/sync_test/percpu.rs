@@ -11,7 +11,7 @@ use childkernel::{
     sync::{
         atomic::{Atomic, Relaxed},
         new_spinlock,
-        preempt::{local_bh_disable, local_interrupt_disable, preempt_count, preempt_disable},
+        preempt::{local_interrupt_disable, preempt_count, preempt_disable},
         LocalLock, PerCpu, PerCpuCounters, RawSpinLockIrq, SpinLock, SpinLockBh,
     },
 };
@@ -122,7 +122,7 @@ fn percpu_this_cpu() -> Result {
             }
             is_here!(preempt_disable());
             #[cfg(not(CONFIG_PREEMPT_RT))]
-            is_here!(local_bh_disable());
+            is_here!(childkernel::sync::preempt::local_bh_disable());
             is_here!(local_interrupt_disable());
             is_here!(plain.lock());
             is_here!(bh.lock());

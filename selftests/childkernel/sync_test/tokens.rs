@@ -66,6 +66,9 @@ fn bh_any_order() -> Result {
 
 /// Bottom halves come back while interrupts are off: these must not come back with them.
 fn bh_inside_irq() -> Result {
+    if cfg!(CONFIG_PREEMPT_RT) {
+        return super::skip("bh_inside_irq", "bottom halves are not enabled there");
+    }
     let bh = local_bh_disable();
     let irq = local_interrupt_disable();
     drop(bh);
