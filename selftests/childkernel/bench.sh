@@ -41,9 +41,9 @@ if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^bench:'; the
 	ktap_print_header
 	skip_all "the module is built without BENCH"
 fi
-if [ -e /proc/lockdep_stats ]; then
+if [ -e /proc/lockdep_stats ] || grep -q ' kasan_cache_shrink$' /proc/kallsyms; then
 	ktap_print_header
-	skip_all "a suite takes many times as long where lockdep looks on, and measures that"
+	skip_all "a suite takes many times as long where lockdep or KASAN looks on, and measures that"
 fi
 begin 7
 try "a suite or a stage that is none is refused" refuses \
