@@ -69,9 +69,6 @@ if [ "$LANE_KIND" = own ]; then
 	# What they remember of each object takes memory. KUnit has a guest of its own.
 	machine+=(--memory 3G --append kunit.enable=0)
 fi
-# While the kernel finds out what its first processor is, an interrupt makes KASAN
-# take the addresses of five-level page tables for wild ones.
-! grep -qsx CONFIG_KASAN=y "$KDIR/.config" || machine+=(--append no5lvl)
 
 # guest DIR TIMEOUT ARG...: run.sh in a guest. How that ended is judged with all
 # else. It does not outlive this script.

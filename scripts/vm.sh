@@ -116,6 +116,9 @@ useless=(ahci kvm_amd kvm_intel i6300esb sr_mod sg button evdev serio_raw
 for k in ignore_loglevel panic=-1 tsc=reliable "modprobe.blacklist=$(IFS=,; echo "${useless[*]}")"; do
 	vm+=(-a "$k")
 done
+# While the kernel finds out what its first processor is, an interrupt makes KASAN
+# take the addresses of five-level page tables for wild ones.
+! grep -qsx CONFIG_KASAN=y "$KDIR/.config" || vm+=(-a no5lvl)
 # virtme-ng's console for the kernel log becomes a file: the whole log is here
 # from the first line on and needs nobody in the guest to save it.
 if [ -n "$interactive" ]; then

@@ -42,8 +42,8 @@ TOPICS=(
 	torture:300
 	log:120
 )
-# These take as long as the others and those in which children die. Each half ends
-# with a look at its log.
+# These, with what is built before them, take about as long as the others. Each
+# half ends with a look at its log.
 SECOND_HALF=" load_unload sync waits parts supervisor perf bench torture "
 if [ "${1:-}" = --half ]; then
 	half=()

@@ -128,7 +128,8 @@ impl<S: Shared> Meeting<S> {
     /// Whether both words are what the parts say they have added. Nobody may be there any more.
     pub(super) fn is_exact(&self) -> bool {
         let sum = self.parts.iter().map(|part| part.added.load(Relaxed)).sum();
-        // Process context may be none of those that the lock is for.
+        // Process context may be none of those that the lock is for. Bottom halves come back last, as
+        // they have to on `PREEMPT_RT`.
         let _quiet = local_bh_disable();
         let off = local_interrupt_disable();
         let seen = self.shared.look();
