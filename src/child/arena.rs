@@ -73,6 +73,7 @@ pub struct Meter {
     asked: Atomic<usize>,
     peak: Atomic<usize>,
     failures: Atomic<u64>,
+    refused: Atomic<u64>,
 }
 
 impl Meter {
@@ -84,6 +85,7 @@ impl Meter {
             asked: Atomic::new(0),
             peak: Atomic::new(0),
             failures: Atomic::new(0),
+            refused: Atomic::new(0),
         }
     }
 
@@ -107,6 +109,12 @@ impl Meter {
         self.failures.load(Relaxed)
     }
 
+    /// How many of these the quota had no room for. For the others the kernel had no memory, or
+    /// nothing can be so large.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
+    }
+
     /// The bytes that count beyond those that were asked for.
     pub fn fragmentation(&self) -> usize {
         self.current().saturating_sub(self.asked.load(Relaxed))
@@ -115,10 +123,10 @@ impl Meter {
     /// Counts so many bytes more, if the quota has room. Returns how many there are then.
     fn charge(&self, cost: usize) -> Result<usize> {
         let fits = |now: usize| now.checked_add(cost).filter(|&then| then <= self.quota);
-        let before = self
-            .current
-            .fetch_update(fits, Relaxed)
-            .map_err(|_| ENOMEM)?;
+        let before = self.current.fetch_update(fits, Relaxed).map_err(|_| {
+            self.refused.fetch_add(1, Relaxed);
+            ENOMEM
+        })?;
         Ok(before.saturating_add(cost))
     }
 

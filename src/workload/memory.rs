@@ -162,8 +162,10 @@ impl<'a> Owner<'a, '_, '_, '_> {
         let then = self.current.saturating_add(cost);
         let fits = then <= self.meter().quota();
         self.pieces.reserve(1, GFP_KERNEL)?;
+        let refused = self.meter().refused();
         let room = self.room(words, tag);
-        self.ensure(room.is_err() || fits);
+        let by_quota = self.meter().refused() != refused;
+        self.ensure(by_quota != fits);
         self.worker.ctx.add_ops(1);
         let Ok(room) = room else {
             self.failures = self.failures.wrapping_add(1);
