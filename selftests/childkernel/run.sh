@@ -103,6 +103,20 @@ run() {
 	wait "$pid"
 }
 
+# used: BUSY becomes the ticks that the processors of this machine have worked so
+# far, STARTED the number of processes it has started.
+used() {
+	local line fields
+	while read -r line; do
+		read -ra fields <<<"$line"
+		case $line in
+		'cpu '*) BUSY=$((fields[1] + fields[2] + fields[3] + fields[6] + fields[7])) ;;
+		'processes '*) STARTED=${fields[1]} ;;
+		esac
+	done </proc/stat
+}
+HZ=$(getconf CLK_TCK)
+
 [ "$(id -u)" -eq 0 ] || {
 	ktap_print_header
 	ktap_skip_all "must be run as root"
@@ -133,7 +147,8 @@ ktap_print_header
 ktap_set_plan "${#TOPICS[@]}"
 for topic in "${TOPICS[@]}"; do
 	name=${topic%:*} limit=$((${topic#*:} * ${CK_SLOW:-1}))
-	began=$SECONDS
+	used
+	began=$SECONDS busy=$BUSY started=$STARTED
 	run "$name" "$limit"
 	status=$?
 	case $status in
@@ -146,7 +161,9 @@ for topic in "${TOPICS[@]}"; do
 		;;
 	*) ktap_test_fail "$name" ;;
 	esac
-	echo "# $name: $((SECONDS - began)) s"
+	used
+	echo "# $name: $((SECONDS - began)) s, $(((BUSY - busy) / HZ)) s of processor time," \
+		"$((STARTED - started)) processes"
 done
 if [ "$KTAP_CNT_SKIP" -eq ${#TOPICS[@]} ]; then
 	ktap_print_totals
