@@ -232,7 +232,39 @@ def records(directory, loads):
 
 
 def a_second(record):
-    return f"{record['contended'] * 1e9 / record['ns']:.0f}" if record["ns"] else "-"
+    return record["contended"] * 1e9 / record["ns"] if record["ns"] else None
+
+
+def a_thousand(record):
+    """Context switches for each thousand operations."""
+    switches = record["context_switches"]
+    return switches * 1000 / record["ops"] if switches is not None and record["ops"] else None
+
+
+def columns(found):
+    """Those records of contention that a table should show."""
+    return [record for record in found if record["column"]]
+
+
+def reasons(found):
+    """{(source, why): loads} of these."""
+    whys = {}
+    for record in found:
+        whys.setdefault((record["source"], record["why"]), []).append(record["load"])
+    return whys
+
+
+def setting(known):
+    """What each load was made of."""
+    return (f"{known.get('children', '?')} children a load (record: as many that write, and that "
+            f"read), {known.get('hold_ns', '?')} ns inside")
+
+
+def way(known):
+    """How perf has counted, and whether it can tell owners."""
+    if known.get("bpf") == "yes":
+        return "perf counted in the kernel (-b)"
+    return f"perf recorded; it can not tell owners, which needs -b: {known.get('bpf', 'not known why')}"
 
 
 def shown(ns):
@@ -248,42 +280,33 @@ def table(known, lines):
     """What a person reads first."""
     all_records = [json.loads(line) for line in lines]
     contention = [r for r in all_records if r.get("bench") == "contention"]
-    print(f"{known['kernel']}, {known['cpus']} CPUs, {known['processor']}; "
-          f"{known['children']} children a load (record: as many that write, and that read), "
-          f"{known['hold_ns']} ns inside")
+    print(f"{known['kernel']}, {known['cpus']} CPUs, {known['processor']}; {setting(known)}")
     print(f"{'LOAD':<22} {'CONTENDED':>10} {'A SECOND':>9} {'TOTAL WAIT':>11} {'MAX WAIT':>10} "
           f"{'AVG WAIT':>10}  {'SOURCE':<11}  CALLER")
-    whys = {}
-    for record in contention:
-        if not record["column"]:
-            continue
-        whys.setdefault((record["source"], record["why"]), []).append(record["load"])
-        print(f"{record['load']:<22} {record['contended']:>10} {a_second(record):>9} "
+    chosen = columns(contention)
+    for record in chosen:
+        print(f"{record['load']:<22} {record['contended']:>10} {show(a_second(record), '.0f'):>9} "
               f"{shown(record['total_ns']):>11} "
               f"{shown(record['max_ns']):>10} {shown(record['avg_ns']):>10}  "
               f"{record['source']:<11}  {record['caller'] or '-'}")
     print()
-    for (source, why), loads in whys.items():
+    for (source, why), loads in reasons(chosen).items():
         print(f"{source}: {why} ({', '.join(loads)})")
-    if known["bpf"] == "yes":
-        print("perf counted in the kernel (-b); by owner: see *.owner.csv")
-    else:
-        print(f"perf recorded; it can not tell owners, which needs -b: {known['bpf']}")
+    print(way(known) + ("; by owner: see *.owner.csv" if known["bpf"] == "yes" else ""))
     print()
     print(f"{'LOAD':<22} {'OPS':>10} {'SWITCHES':>9} {'A 1000 OPS':>10} {'MIGRATIONS':>10} "
           f"{'INSTRUCTIONS':>13} {'CYCLES':>13}")
     for record in all_records:
         if record.get("bench") != "stat":
             continue
-        switches = record["context_switches"]
-        each = f"{switches * 1000 / record['ops']:.2f}" if switches and record["ops"] else "-"
-        print(f"{record['load']:<22} {record['ops']:>10} {show(switches):>9} {each:>10} "
+        print(f"{record['load']:<22} {record['ops']:>10} {show(record['context_switches']):>9} "
+              f"{show(a_thousand(record), '.2f'):>10} "
               f"{show(record['cpu_migrations']):>10} {show(record['instructions']):>13} "
               f"{show(record['cycles']):>13}")
 
 
-def show(number):
-    return "-" if number is None else str(number)
+def show(number, form=""):
+    return "-" if number is None else format(number, form)
 
 
 def main(argv):

@@ -116,6 +116,16 @@ class Directory(unittest.TestCase):
         self.assertIn("BUILD_BPF_SKEL", text)
 
 
+class Figures(unittest.TestCase):
+    def test_switches_of_a_thousand(self):
+        for switches, ops, each in ((7, 100, 70), (0, 100, 0), (None, 100, None), (7, 0, None)):
+            self.assertEqual(perf.a_thousand({"context_switches": switches, "ops": ops}), each)
+
+    def test_a_second(self):
+        self.assertEqual(perf.a_second({"contended": 3, "ns": 2000000000}), 1.5)
+        self.assertIsNone(perf.a_second({"contended": 3, "ns": 0}))
+
+
 class Names(unittest.TestCase):
     def test_short(self):
         self.assertEqual(perf.short("<a::B<c::D<e>, f> as g::H<i>>::work"), "<a::B as g::H>::work")
