@@ -50,6 +50,25 @@ def messages(mailbox, rate, senders=1, batch=1, **more):
                  **more)
 
 
+def waits(load, caller="work", by="caller", source="perf", column=True, why="all pass", **more):
+    """One who waits, as perf.py writes it down."""
+    return {"bench": "contention", "load": load, "by": by, "source": source, "column": column,
+            "why": why, "ns": 2 * 10**9, "contended": 29, "total_ns": 4670000000,
+            "max_ns": 1080000000, "avg_ns": 161000000, "caller": caller, **more}
+
+
+def own_waits(load, caller, **more):
+    """The same of the library, which has no sum."""
+    return waits(load, caller, source="childkernel", **{
+        "acquisitions": 640, "total_ns": None, "avg_ns": None, "max_ns": 7000, "p50_ns": 127,
+        "p99_ns": 511, **more})
+
+
+def stat(load, **more):
+    return {"bench": "stat", "load": load, "ns": 2 * 10**9, "ops": 200, "context_switches": 7,
+            "cpu_migrations": 0, "cycles": None, "instructions": None, "transitions": 0, **more}
+
+
 def lane(kind, *found):
     """The lane that has these records."""
     one = records.Lane(kind)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import unittest
 
-from bench import perf
+from bench import fixtures, perf
 
 WORK = ("_RNvXs8_NtNtCs4l16JZErtQ0_11childkernel8workload7counterINtB5_7CounterINtNtNtB9_4sync"
         "5order7OrderedNtNtB18_6levels4LoadINtNtNtB9_5stats7counted7CountedINtNtNtCsb5MLIFMWygY_"
@@ -98,6 +98,16 @@ class Directory(unittest.TestCase):
         own, _ = self.load("counter/mutex", caller="# output: nothing\n")
         self.assertTrue(own["column"])
         self.assertIn("saw nothing", own["why"])
+
+    def test_the_report_can_read_them(self):
+        found = self.load("counter/mutex", caller=CALLER, lock=LOCK) + self.load("table/spinlock")
+        lane = fixtures.lane("real", *found)
+        self.assertEqual(lane.problems, [])
+        self.assertEqual([len(of) for of in lane.loads.values()], [4, 2])
+        self.assertEqual({tuple(r) for r in lane.loads["contention"]},
+                         {tuple(fixtures.waits("a")), tuple(found[2])})
+        self.assertEqual(set(found[2]), set(fixtures.own_waits("a", None)))
+        self.assertEqual(set(found[3]), set(fixtures.stat("a")))
 
     def test_a_load_that_was_interrupted_is_left_out(self):
         self.load("counter/mutex", caller=CALLER)

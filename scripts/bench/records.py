@@ -5,6 +5,9 @@ Each lane keeps its own in build/bench/LANE/records*.jsonl, one JSON object a
 line, as they came. A run may have been interrupted, or a line cut off: what is
 whole counts, what is not is named in `problems`, and a figure that was measured
 again takes the place of the older one.
+
+Of the loads beside which perf has looked, make bench leaves records as well:
+contention.jsonl, which perf.py describes, and what they were made with in facts.
 """
 
 import glob
@@ -103,7 +106,38 @@ def check_point(record):
             raise Wrong(f"'{field}' is not [p50, p99, p99.9, max]")
 
 
+def check_load(record, words, figures, unknown):
+    """Of a load; what may be unknown has to be there all the same."""
+    for field in words:
+        if not isinstance(record.get(field), str):
+            raise Wrong(f"'{field}' is no text")
+    for field in figures:
+        if not number(record.get(field)):
+            raise Wrong(f"'{field}' is no number")
+    for field in unknown:
+        if field not in record or not (record[field] is None or number(record[field])):
+            raise Wrong(f"'{field}' is neither a number nor null")
+
+
+def check_contention(record):
+    check_load(record, ("load", "by", "source", "why"), ("ns", "contended"),
+               ("total_ns", "max_ns", "avg_ns",
+                # These are the library's.
+                *(f for f in ("acquisitions", "p50_ns", "p99_ns") if f in record)))
+    if not isinstance(record.get("column"), bool):
+        raise Wrong("'column' is neither true nor false")
+    if not isinstance(record.get("caller", 0), (str, type(None))):
+        raise Wrong("'caller' is neither a text nor null")
+
+
+def check_stat(record):
+    check_load(record, ("load",), ("ops",),
+               ("ns", "context_switches", "cpu_migrations", "cycles", "instructions"))
+
+
 CHECKS = {"pair": check_pair, "floor": check_floor, "point": check_point}
+# Of loads; these belong to no run.
+LOADS = {"contention": check_contention, "stat": check_stat}
 
 
 class Run:
@@ -131,6 +165,9 @@ class Lane:
         self.runs = []
         self.problems = []
         self.about = {}
+        # Of the loads that perf has looked at: what they were made with, and their records.
+        self.facts = {}
+        self.loads = {what: [] for what in LOADS}
         # What perf has said, as it said it: [(name, text)].
         self.notes = []
 
@@ -157,6 +194,9 @@ class Lane:
             if run is not None:
                 run.ended = True
             run = None
+        elif what in LOADS:
+            LOADS[what](record)
+            self.loads[what].append(record)
         elif what == "skip" or what in CHECKS:
             if run is None:
                 raise Wrong(f"a {what} before any begin")
@@ -295,11 +335,11 @@ def timed(lanes):
     return sorted(found, key=lambda lane: lane.kind == "real" and not lane.hardware)
 
 
-def about(directory):
+def about(directory, name="machine"):
     """What the commands say of a lane beside its records: key=value, a line each."""
     found = {}
     try:
-        with open(os.path.join(directory, "machine"), encoding="utf-8") as file:
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
             found = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
     except OSError:
         pass
@@ -320,11 +360,14 @@ def load(top):
     lanes = {}
     for kind in LANES:
         directory = os.path.join(top, kind)
-        files = sorted(glob.glob(os.path.join(directory, "records*.jsonl")), key=os.path.getmtime)
+        files = glob.glob(os.path.join(directory, "records*.jsonl"))
+        files += glob.glob(os.path.join(directory, "contention.jsonl"))
+        files.sort(key=os.path.getmtime)
         if not files:
             continue
         lane = Lane(kind)
         lane.about = about(directory)
+        lane.facts = about(directory, "facts")
         lane.notes = notes(directory)
         for name in files:
             with open(name, encoding="utf-8", errors="replace") as file:
@@ -332,6 +375,6 @@ def load(top):
         # Reports made twice of the same records are the same.
         when = os.path.getmtime(files[-1])
         lane.about.setdefault("date", time.strftime("%Y-%m-%d", time.gmtime(when)))
-        if any(run.records for run in lane.runs):
+        if any(run.records for run in lane.runs) or any(lane.loads.values()):
             lanes[kind] = lane
     return lanes

@@ -7,7 +7,8 @@ import tempfile
 import unittest
 
 from bench import records
-from bench.fixtures import begin, contended, end, floor, guarded, lane, native, pair, point
+from bench.fixtures import begin, contended, end, floor, guarded, lane, native, own_waits, pair
+from bench.fixtures import point, stat, waits
 
 
 def read(*lines):
@@ -62,6 +63,36 @@ class Reading(unittest.TestCase):
         record["ptr_ring"] = record.pop("c")
         one = lane("exact", begin(), record)
         self.assertEqual(one.pairs()[0][1]["c"], [2])
+
+
+class Loads(unittest.TestCase):
+    def test_they_need_no_run(self):
+        one = lane("real", waits("counter/mutex"), own_waits("counter/mutex", None),
+                   stat("counter/mutex"), stat("table/spinlock", ns=None))
+        self.assertEqual(one.problems, [])
+        self.assertEqual([len(found) for found in one.loads.values()], [2, 2])
+        self.assertEqual(one.runs, [])
+
+    def test_what_is_none(self):
+        found = waits("a/b")
+        for wrong in ({"load": 1}, {"by": None}, {"source": None}, {"why": None}, {"ns": None},
+                      {"contended": "7"}, {"total_ns": "7"}, {"column": 1}, {"caller": 7},
+                      {"p50_ns": "7"}, {"p99_ns": [7]}, {"acquisitions": "7"}):
+            one = lane("real", found | wrong)
+            self.assertEqual((len(one.problems), one.loads["contention"]), (1, []), wrong)
+        for lost in ("load", "by", "source", "column", "why", "ns", "contended", "total_ns",
+                     "max_ns", "avg_ns", "caller"):
+            one = lane("real", {key: value for key, value in found.items() if key != lost})
+            self.assertEqual((len(one.problems), one.loads["contention"]), (1, []), lost)
+        for wrong in ({"ops": None}, {"load": None}, {"cycles": "many"}):
+            one = lane("real", stat("a/b") | wrong)
+            self.assertEqual((len(one.problems), one.loads["stat"]), (1, []), wrong)
+
+    def test_cut_off_line(self):
+        text = json.dumps(waits("c/d"))
+        one = read(json.dumps(waits("a/b")), text[:40], text)
+        self.assertEqual([r["load"] for r in one.loads["contention"]], ["a/b", "c/d"])
+        self.assertIn("line 2: cut off", one.problems[0])
 
 
 class Latest(unittest.TestCase):
@@ -134,6 +165,24 @@ class Load(unittest.TestCase):
             self.assertEqual(lanes["exact"].about["date"], "1970-01-02")
             self.assertEqual(lanes["exact"].command, "make bench-exact QUICK=1")
             self.assertEqual(len(lanes["exact"].problems), 1)
+
+    def test_who_waits_is_enough(self):
+        with tempfile.TemporaryDirectory() as top:
+            os.makedirs(os.path.join(top, "real"))
+            name = os.path.join(top, "real", "contention.jsonl")
+            with open(name, "w", encoding="utf-8") as file:
+                pass
+            self.assertEqual(records.load(top), {})
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(json.dumps(waits("a/b")) + "\n" + json.dumps(waits("c/d"))[:-9])
+            os.utime(name, (86400, 86400))
+            with open(os.path.join(top, "real", "facts"), "wb") as file:
+                file.write(b"kernel=7\nprocessor=a = \xff\ncut of")
+            real = records.load(top)["real"]
+            self.assertEqual([r["load"] for r in real.loads["contention"]], ["a/b"])
+            self.assertIn("real/contention.jsonl, line 2", real.problems[0])
+            self.assertEqual(real.facts, {"kernel": "7", "processor": "a = \ufffd"})
+            self.assertEqual((real.about["date"], real.command), ("1970-01-02", "make bench"))
 
     def test_what_is_hardware(self):
         self.assertFalse(lane("exact").hardware)
