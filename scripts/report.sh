@@ -13,6 +13,7 @@ set -euo pipefail
 
 need_root "$@"
 compgen -G "$CK_TOP/build/bench/*/records*.jsonl" >/dev/null ||
+	[ -s "$CK_TOP/build/bench/real/contention.jsonl" ] ||
 	die "nothing was measured yet: make bench-exact, make bench-native or make bench does"
 lab_up stock
 plots_up

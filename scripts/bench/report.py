@@ -11,7 +11,7 @@ import string
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bench import contention, output, page, ratios, records, sections  # noqa: E402
+from bench import contention, output, page, ratios, records, sections, waiters  # noqa: E402
 
 TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "template.html")
 
@@ -25,9 +25,11 @@ def lane_table(lanes):
             rows.append([kind, page.LANES[kind], "-", "-", "-", command, "not run yet"])
             continue
         lane = lanes[kind]
-        releases = dict.fromkeys(r.begin.get("release", "?") for r in lane.runs)
-        cpus = dict.fromkeys(str(r.begin.get("cpus", "?")) for r in lane.runs)
-        notes = []
+        releases = dict.fromkeys([r.begin.get("release", "?") for r in lane.runs]
+                                 or [lane.facts.get("kernel", "?")])
+        cpus = dict.fromkeys([str(r.begin.get("cpus", "?")) for r in lane.runs]
+                             or [lane.facts.get("cpus", "?")])
+        notes = [] if lane.runs else ["the benchmarks have not run"]
         if lane.interrupted():
             notes.append("interrupted: " + ", ".join(lane.interrupted()))
         if lane.problems:
@@ -57,6 +59,7 @@ def build(lanes, all_ratios, about, draw):
         ("floor", "The floor", sections.floors(lanes)),
         ("throughput", "Contention: throughput", contention.throughput(lanes, draw)),
         ("waits", "Contention: waits and fairness", contention.waiting(lanes, draw)),
+        ("who", "Contention: who waits", waiters.who_waits(lanes)),
         ("crossover", "Spin or sleep", contention.crossover(lanes, draw)),
         ("granularity", "One lock or many", contention.granularity(lanes, draw)),
         ("guarded", "The same data behind each", contention.guarded(lanes, draw)),

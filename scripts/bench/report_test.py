@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 from bench import contention, output, page, plots, ratios, records, report, sections
 from bench.fixtures import begin, contended, end, floor, guarded, lane, lanes, messages, native
-from bench.fixtures import pair, point
+from bench.fixtures import pair, point, stat, waits
 
 MACHINE = {"model": "a <machine>", "cpus": 2, "memory_mib": 2048, "kernel": "7"}
 NATIVE = (native(), floor("ping_pong", [1000]), floor("context_switch", [10000]),
@@ -81,8 +81,14 @@ class Page(unittest.TestCase):
         self.assertGreaterEqual(len(scripts), 9)
         self.assertIn("a &lt;machine&gt;", text)
         self.assertIn("no &lt;CPU&gt;", text)
-        self.assertEqual(text.count("Not measured yet"), 1)
+        self.assertEqual(text.count("Not measured yet"), 2)
+        self.assertIn("who waits for which lock", text)
         self.assertIn("what perf says", text)
+
+    def test_who_waits(self):
+        text, _ = built(real=(waits("counter/mutex", "<caller>"), stat("counter/mutex")))
+        self.check(text)
+        self.assertIn("<td>&lt;caller&gt;</td>", text)
 
     def test_each_figure_says_how_it_was_made(self):
         text, scripts = built(exact=EXACT, native=NATIVE)
