@@ -9,8 +9,15 @@ import platform
 from bench import records
 
 CSV_HEAD = ("kind", "release", "inline", "figure", "name", "side", "rival", "cpus", "hold", "read",
-            "size", "buckets", "senders", "batch", "how", "repeat", "metric", "value", "unit")
+            "size", "buckets", "senders", "batch", "how", "repeat", "metric", "value", "unit", "who")
 WAITS = ("p50", "p99", "p999", "max")
+# What the records of a load have measured, and in which unit.
+LOADS = {
+    "contention": {"ns": "ns", "contended": "", "acquisitions": "", "total_ns": "ns",
+                   "max_ns": "ns", "avg_ns": "ns", "p50_ns": "ns", "p99_ns": "ns"},
+    "stat": {"ns": "ns", "ops": "", "context_switches": "", "cpu_migrations": "", "cycles": "",
+             "instructions": "", "transitions": ""},
+}
 
 
 def machine():
@@ -54,6 +61,9 @@ def bench_json(lanes, all_ratios, about):
         "ratios": all_ratios,
         "floors": floors,
         "curves": curves,
+        "loads": {what: [{"kind": kind, **{k: v for k, v in r.items() if k != "bench"}}
+                         for kind, lane in lanes.items() for r in lane.loads[what]]
+                  for what in LOADS},
     }
 
 
@@ -118,6 +128,21 @@ def csv_rows(lanes, all_ratios):
                         for metric, value, unit in point_metrics(record):
                             if metric not in fields:
                                 yield {**one, "metric": metric, "value": value, "unit": unit}
+        yield from load_rows(kind, lane)
+
+
+def load_rows(kind, lane):
+    """Of who waits: who is named is the caller, lock, owner or thread, as "how" says."""
+    for what, metrics in LOADS.items():
+        for r in lane.loads[what]:
+            one = {"kind": kind, "release": lane.facts.get("kernel", ""), "figure": what,
+                   "name": r["load"], "side": r.get("source", "perf"),
+                   "cpus": lane.facts.get("cpus", ""), "hold": lane.facts.get("hold_ns", ""),
+                   "how": r.get("by", ""), "who": r.get("caller") or ""}
+            for metric, unit in metrics.items():
+                if records.number(r.get(metric)):
+                    yield {**one, "metric": metric.removesuffix("_ns"), "value": r[metric],
+                           "unit": unit}
 
 
 def bench_csv(lanes, all_ratios):

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 from bench import contention, output, page, plots, ratios, records, report, sections
 from bench.fixtures import begin, contended, end, floor, guarded, lane, lanes, messages, native
-from bench.fixtures import pair, point, stat, waits
+from bench.fixtures import own_waits, pair, point, stat, waits
 
 MACHINE = {"model": "a <machine>", "cpus": 2, "memory_mib": 2048, "kernel": "7"}
 NATIVE = (native(), floor("ping_pong", [1000]), floor("context_switch", [10000]),
@@ -210,6 +210,28 @@ class Programs(unittest.TestCase):
         rates = [r["value"] for r in rows if r["figure"] == "contended" and r["side"] == "c"
                  and r["metric"] == "ops_per_s"]
         self.assertEqual(rates, ["40000"])
+
+
+    def test_loads(self):
+        found = lanes(native=NATIVE, real=(
+            waits("counter/mutex", "a, \"b\"\n=1"), own_waits("counter/mutex", None, column=False),
+            stat("counter/mutex")))
+        found["real"].facts = {"kernel": "7", "cpus": "2", "hold_ns": "10000"}
+        data = json.loads(json.dumps(output.bench_json(found, [], MACHINE)))
+        perf, own = data["loads"]["contention"]
+        self.assertEqual((perf["kind"], perf["by"], perf["caller"]), ("real", "caller", "a, \"b\"\n=1"))
+        self.assertEqual((own["total_ns"], own["p99_ns"], own["column"]), (None, 511, False))
+        self.assertEqual([r["ops"] for r in data["loads"]["stat"]], [200])
+        self.assertEqual({len(r) for r in output.bench_json({}, [], MACHINE)["loads"].values()}, {0})
+        rows = list(csv.DictReader(io.StringIO(output.bench_csv(found, []))))
+        rows = [r for r in rows if r["figure"] in data["loads"]]
+        self.assertTrue(all(r["value"] and r["hold"] == "10000" for r in rows))
+        of = {(r["side"], r["how"], r["who"], r["metric"]): (r["value"], r["unit"]) for r in rows}
+        self.assertEqual(of["perf", "caller", "a, \"b\"\n=1", "total"], ("4670000000", "ns"))
+        self.assertEqual(of["childkernel", "caller", "", "contended"], ("29", ""))
+        self.assertNotIn(("childkernel", "caller", "", "total"), of)
+        self.assertEqual(of["perf", "", "", "context_switches"], ("7", ""))
+        self.assertNotIn(("perf", "", "", "cycles"), of)
 
 
 class Scripts(unittest.TestCase):
