@@ -168,8 +168,6 @@ class Lane:
         # Of the loads that perf has looked at: what they were made with, and their records.
         self.facts = {}
         self.loads = {what: [] for what in LOADS}
-        # What perf has said, as it said it: [(name, text)].
-        self.notes = []
 
     def read(self, lines, name="records.jsonl"):
         run = None
@@ -346,15 +344,6 @@ def about(directory, name="machine"):
     return found
 
 
-def notes(directory):
-    """The texts that perf left beside the records."""
-    found = []
-    for name in sorted(glob.glob(os.path.join(directory, "perf*.txt"))):
-        with open(name, encoding="utf-8", errors="replace") as file:
-            found.append((os.path.basename(name), file.read().rstrip()))
-    return found
-
-
 def load(top):
     """{lane: Lane} of what there is below build/bench."""
     lanes = {}
@@ -368,7 +357,6 @@ def load(top):
         lane = Lane(kind)
         lane.about = about(directory)
         lane.facts = about(directory, "facts")
-        lane.notes = notes(directory)
         for name in files:
             with open(name, encoding="utf-8", errors="replace") as file:
                 lane.read(file, f"{kind}/{os.path.basename(name)}")

@@ -67,7 +67,6 @@ def build(lanes, all_ratios, about, draw):
         ("roundtrips", "Round trips", sections.round_trips(lanes, draw)),
         ("children", "Child kernels", sections.children(lanes, draw)),
         ("statistics", "What statistics cost", sections.modes(lanes, all_ratios)),
-        ("perf", "What perf says", sections.perf(lanes)),
         ("left-out", "What was left out", left_out(lanes)),
     ]
     memory = f", {about['memory_mib'] / 1024:.1f} GiB" if about["memory_mib"] else ""

@@ -81,9 +81,8 @@ class Page(unittest.TestCase):
         self.assertGreaterEqual(len(scripts), 9)
         self.assertIn("a &lt;machine&gt;", text)
         self.assertIn("no &lt;CPU&gt;", text)
-        self.assertEqual(text.count("Not measured yet"), 2)
+        self.assertEqual(text.count("Not measured yet"), 1)
         self.assertIn("who waits for which lock", text)
-        self.assertIn("what perf says", text)
 
     def test_who_waits(self):
         text, _ = built(real=(waits("counter/mutex", "<caller>"), stat("counter/mutex")))
@@ -131,11 +130,6 @@ class Page(unittest.TestCase):
                             page.Figures(lambda script, name: "<svg></svg>"))
         self.assertIn("interrupted: native", text)
         self.assertIn("cut off, or not JSON", text)
-
-    def test_perf(self):
-        found = lanes(real=NATIVE)
-        found["real"].notes = [("perf-mutex.txt", "contended  <caller>")]
-        self.assertIn("contended  &lt;caller&gt;", sections.perf(found))
 
     def test_rust_against_c_under_contention(self):
         self.assertIn("<td class=\"n\">9.000</td>", built(native=(

@@ -283,13 +283,6 @@ def children(lanes, draw):
         + ("".join(siblings) or page.missing("siblings", "native", "real"))
 
 
-def perf(lanes):
-    """What perf said: whose lock, whose call."""
-    out = [f"<h3>{page.escape(name)}</h3><pre>{page.escape(text)}</pre>{page.made(lane)}"
-           for lane in lanes.values() for name, text in lane.notes]
-    return "".join(out) or page.missing("what perf says of the same loads", "real")
-
-
 def modes(lanes, all_ratios):
     rows, hows = [], {}
     for r in all_ratios:
