@@ -20,10 +20,14 @@ unsigned int childkernel_seqcount_spinlock_read_begin(const seqcount_spinlock_t 
 }
 EXPORT_SYMBOL_GPL(childkernel_seqcount_spinlock_read_begin);
 
+/*
+ * Of the plain count that is inside: asked for the whole, PREEMPT_RT takes the
+ * lock of a writer that it meets, and who only tries waits for nobody.
+ */
 bool childkernel_seqcount_spinlock_try_begin(const seqcount_spinlock_t *s,
 					     unsigned int *seq)
 {
-	return raw_seqcount_try_begin(s, *seq);
+	return raw_seqcount_try_begin(&s->seqcount, *seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_seqcount_spinlock_try_begin);
 
@@ -65,7 +69,7 @@ EXPORT_SYMBOL_GPL(childkernel_seqcount_raw_spinlock_read_begin);
 bool childkernel_seqcount_raw_spinlock_try_begin(const seqcount_raw_spinlock_t *s,
 						 unsigned int *seq)
 {
-	return raw_seqcount_try_begin(s, *seq);
+	return raw_seqcount_try_begin(&s->seqcount, *seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_seqcount_raw_spinlock_try_begin);
 
@@ -106,7 +110,7 @@ EXPORT_SYMBOL_GPL(childkernel_seqcount_rwlock_read_begin);
 bool childkernel_seqcount_rwlock_try_begin(const seqcount_rwlock_t *s,
 					   unsigned int *seq)
 {
-	return raw_seqcount_try_begin(s, *seq);
+	return raw_seqcount_try_begin(&s->seqcount, *seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_seqcount_rwlock_try_begin);
 
@@ -147,7 +151,7 @@ EXPORT_SYMBOL_GPL(childkernel_seqcount_mutex_read_begin);
 bool childkernel_seqcount_mutex_try_begin(const seqcount_mutex_t *s,
 					  unsigned int *seq)
 {
-	return raw_seqcount_try_begin(s, *seq);
+	return raw_seqcount_try_begin(&s->seqcount, *seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_seqcount_mutex_try_begin);
 

@@ -138,9 +138,10 @@ unsigned int childkernel_read_seqbegin(const seqlock_t *sl)
 }
 EXPORT_SYMBOL_GPL(childkernel_read_seqbegin);
 
+/* Of the plain count: see childkernel_seqcount_spinlock_try_begin(). */
 bool childkernel_read_tryseqbegin(const seqlock_t *sl, unsigned int *seq)
 {
-	return raw_seqcount_try_begin(&sl->seqcount, *seq);
+	return raw_seqcount_try_begin(&sl->seqcount.seqcount, *seq);
 }
 EXPORT_SYMBOL_GPL(childkernel_read_tryseqbegin);
 

@@ -192,8 +192,22 @@ pub(super) fn fails_beside_holder<I: Interrupt>(
 
 /// That interrupt of this CPU waits until what `with_held` holds is released.
 pub(super) fn keeps_off<I: Interrupt>(with_held: impl Fn(&mut dyn FnMut())) -> Result {
+    comes_when::<I>((NONE, GOT), with_held)
+}
+
+/// The same of hard interrupts and a lock that sleeps on `PREEMPT_RT`, where they come at once.
+pub(super) fn keeps_off_unless_rt(with_held: impl Fn(&mut dyn FnMut())) -> Result {
+    let meanwhile = if cfg!(CONFIG_PREEMPT_RT) { GOT } else { NONE };
+    comes_when::<Hard>((meanwhile, GOT), with_held)
+}
+
+/// Whether that interrupt has come while `with_held` held something, and afterwards.
+fn comes_when<I: Interrupt>(
+    expected: (u32, u32),
+    with_held: impl Fn(&mut dyn FnMut()),
+) -> Result {
     let attempt = Attempt::new(|| true)?;
     let timer = attempt.timer::<I>()?;
-    ensure!(attempt.is_put_off(&timer, &with_held) == (NONE, GOT));
+    ensure!(attempt.is_put_off(&timer, &with_held) == expected);
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! succeeds if it is free.
 
 use super::{
-    attempt::{fails_beside_holder, fails_over_holder, keeps_off},
+    attempt::{fails_beside_holder, fails_over_holder, keeps_off, keeps_off_unless_rt},
     timers::{Hard, Interrupt, Soft},
 };
 use childkernel::{
@@ -223,13 +223,13 @@ macro_rules! holding {
 fn irq_locks_keep_interrupts_off() -> Result {
     let spin: Arc<SpinLockIrq<()>> =
         Arc::pin_init(new_spinlock_irq!((), "test_spin_irq"), GFP_KERNEL)?;
-    keeps_off::<Hard>(holding!(spin, lock))?;
+    keeps_off_unless_rt(holding!(spin, lock))?;
     let raw: Arc<RawSpinLockIrq<()>> =
         Arc::pin_init(new_raw_spinlock_irq!((), "test_raw_irq"), GFP_KERNEL)?;
     keeps_off::<Hard>(holding!(raw, lock))?;
     let rwlock: Arc<RwLockIrq<()>> = Arc::pin_init(new_rwlock!((), "test_rw_irq"), GFP_KERNEL)?;
-    keeps_off::<Hard>(holding!(rwlock, read))?;
-    keeps_off::<Hard>(holding!(rwlock, write))?;
+    keeps_off_unless_rt(holding!(rwlock, read))?;
+    keeps_off_unless_rt(holding!(rwlock, write))?;
     let resilient: Arc<ResilientSpinLockIrq<()>> =
         Arc::pin_init(ResilientSpinLockIrq::new(()), GFP_KERNEL)?;
     keeps_off::<Hard>(holding!(resilient, lock))
