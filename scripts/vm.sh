@@ -147,7 +147,7 @@ machine() {
 		mkfifo "$vmdir/out" "$vmdir/err"
 		cat "$vmdir/out" &
 		pumps=($!)
-		cat "$vmdir/err" >&2 &
+		tee "$vmdir/said" <"$vmdir/err" >&2 &
 		pumps+=($!)
 		in_lab "${binds[@]}" -- "${vm[@]}" \
 			</dev/null >"$vmdir/out" 2>"$vmdir/err" || true
@@ -158,11 +158,13 @@ machine() {
 
 machine
 # An emulated processor may meet the breakpoint of a kernel that patches itself
-# when that has already gone, which no processor does. Before anything of ours
-# has run, that is the emulator's fault, and no result.
-if [ "$accel" = tcg ] && [ ! -e "$results/.started" ] && grep -qs 'Oops: int3' "$log"; then
-	say "vm: the emulator tripped over a breakpoint while booting; once more"
-	cp "$log" "$results/dmesg-int3.txt"
+# when that has already gone, which no processor does; and the emulator may find
+# fault with itself while the kernel moves a device elsewhere. Before anything of
+# ours has run, that is no result.
+if [ "$accel" = tcg ] && [ ! -e "$results/.started" ] &&
+	{ grep -qs 'Oops: int3' "$log" || grep -qs '^qemu.*: Assertion ' "$vmdir/said"; }; then
+	say "vm: the emulator tripped over itself while the kernel booted; once more"
+	cp "$log" "$results/dmesg-tripped.txt"
 	machine
 fi
 
