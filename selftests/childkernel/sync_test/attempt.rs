@@ -107,11 +107,12 @@ impl Attempt {
         self.outcome()
     }
 
-    /// Begins it on this CPU while `with_held` keeps its interrupt off: how it went meanwhile, and
-    /// afterwards.
-    fn is_put_off<I: Interrupt>(
+    /// Begins it on this CPU while `with_held` holds something, for so many milliseconds at most:
+    /// how it went meanwhile, and afterwards.
+    fn meanwhile<I: Interrupt>(
         &self,
         timer: &Arc<Timer<I>>,
+        ms: u32,
         with_held: &dyn Fn(&mut dyn FnMut()),
     ) -> (u32, u32) {
         self.outcome.store(NONE, Release);
@@ -120,7 +121,7 @@ impl Attempt {
         with_held(&mut || {
             let here = preempt_disable();
             handle = Some(I::start(timer));
-            outcome = self.spin(5);
+            outcome = self.spin(ms);
             drop(here);
         });
         eventually(|| self.outcome() != NONE);
@@ -192,22 +193,19 @@ pub(super) fn fails_beside_holder<I: Interrupt>(
 
 /// That interrupt of this CPU waits until what `with_held` holds is released.
 pub(super) fn keeps_off<I: Interrupt>(with_held: impl Fn(&mut dyn FnMut())) -> Result {
-    comes_when::<I>((NONE, GOT), with_held)
+    let attempt = Attempt::new(|| true)?;
+    let timer = attempt.timer::<I>()?;
+    ensure!(attempt.meanwhile(&timer, 5, &with_held) == (NONE, GOT));
+    Ok(())
 }
 
 /// The same of hard interrupts and a lock that sleeps on `PREEMPT_RT`, where they come at once.
 pub(super) fn keeps_off_unless_rt(with_held: impl Fn(&mut dyn FnMut())) -> Result {
-    let meanwhile = if cfg!(CONFIG_PREEMPT_RT) { GOT } else { NONE };
-    comes_when::<Hard>((meanwhile, GOT), with_held)
-}
-
-/// Whether that interrupt has come while `with_held` held something, and afterwards.
-fn comes_when<I: Interrupt>(
-    expected: (u32, u32),
-    with_held: impl Fn(&mut dyn FnMut()),
-) -> Result {
+    if !cfg!(CONFIG_PREEMPT_RT) {
+        return keeps_off::<Hard>(with_held);
+    }
     let attempt = Attempt::new(|| true)?;
-    let timer = attempt.timer::<I>()?;
-    ensure!(attempt.is_put_off(&timer, &with_held) == expected);
+    let timer = attempt.timer::<Hard>()?;
+    ensure!(attempt.meanwhile(&timer, 1000, &with_held) == (GOT, GOT));
     Ok(())
 }

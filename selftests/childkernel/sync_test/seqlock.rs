@@ -336,12 +336,14 @@ fn seqlock_any_order() -> Result {
     let a: Arc<SeqLockBh<Record>> = seqlock!();
     let b: Arc<SeqLockIrq<Record>> = seqlock!();
     let c: Arc<SeqLockIrq<Record>> = seqlock!();
+    // What sleeps on `PREEMPT_RT` leaves them on there.
+    let irqs_off = || irqs_disabled() != cfg!(CONFIG_PREEMPT_RT);
     for bh_first in [true, false] {
         let (bh, irq) = (a.write(), b.write());
-        let off = in_softirq() && irqs_disabled();
+        let off = in_softirq() && irqs_off();
         let left = if bh_first {
             drop(bh);
-            let left = !in_softirq() && irqs_disabled();
+            let left = !in_softirq() && irqs_off();
             drop(irq);
             left
         } else {
@@ -355,14 +357,14 @@ fn seqlock_any_order() -> Result {
     }
     let (write, read) = (b.write(), c.read_locked());
     drop(write);
-    let left = irqs_disabled();
+    let left = irqs_off();
     drop(read);
     ensure!(left);
     ensure!(is_free());
     let (read, write) = (a.read_locked(), c.try_write());
     let held = write.is_some();
     drop(read);
-    let left = !in_softirq() && irqs_disabled();
+    let left = !in_softirq() && irqs_off();
     drop(write);
     ensure!(held && left);
     ensure!(is_free());
