@@ -291,11 +291,18 @@ impl Run<'_, '_> {
 
     /// Uses a twin until it is caught, or there is no more patience.
     fn twin(&mut self, entry: &'static Entry, mistake: Mistake) {
-        if entry.spins && mistake.needs_two_cpus() && online() < 2 {
+        let needs = if entry.spins && mistake.needs_two_cpus() && online() < 2 {
+            Some("needs two processors")
+        } else if mistake.needs_interrupts() && cfg!(CONFIG_PREEMPT_RT) {
+            Some("needs interrupts that are no threads")
+        } else {
+            None
+        };
+        if let Some(why) = needs {
             record::write(&Record::Skip {
                 subject: entry.name,
                 mistake,
-                why: "needs two processors",
+                why,
             });
             return;
         }

@@ -339,6 +339,11 @@ is_built_in() {
 	[ -d "$DEBUGFS" ] && ! is_loaded childkernel
 }
 
+# Whether spinlocks sleep here.
+is_realtime() {
+	[[ $(uname -v) == *PREEMPT_RT* ]]
+}
+
 # unload MODULE: must go.
 unload() {
 	ERROR=$(rmmod "$1" 2>&1) || fail "rmmod $1: $ERROR"

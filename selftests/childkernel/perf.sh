@@ -56,6 +56,23 @@ names_the_load() {
 	judge "lock('counter/mutex')['contended'] > 0"
 }
 
+# perf knows a wait by who calls, but for what lies in the kernel's sections for locks
+# and scheduling. If a mutex waits in a function that lies elsewhere, as on PREEMPT_RT,
+# the beginning and the end of a wait have two callers, and perf shows neither.
+perf_can_tell() {
+	local slow='__mutex_lock'
+	! is_realtime || slow='__rt_mutex_slowlock_locked'
+	awk -v slow="^$slow([.].*)?\$" '
+		$3 ~ /^__(sched|lock)_text_(start|end)$/ { at[$3] = $1 }
+		$3 ~ slow { waits[$1] }
+		END {
+			for (w in waits)
+				if (!(w >= at["__sched_text_start"] && w < at["__sched_text_end"]) &&
+				    !(w >= at["__lock_text_start"] && w < at["__lock_text_end"]))
+					exit 1
+		}' /proc/kallsyms
+}
+
 a_while() {
 	sleep 0.5
 	COUNTED=$(<"$DEBUGFS/locks/counter!spinlock/contended")
@@ -79,6 +96,9 @@ elif [ ! -e /sys/kernel/tracing/events/lock/contention_begin ] &&
 elif [ -e /sys/kernel/tracing/events/lock/lock_acquire ]; then
 	try_skip "perf names the function of a load that waits" \
 		"where there is lockdep perf records its events, and no contention"
+elif ! perf_can_tell; then
+	try_skip "perf names the function of a load that waits" \
+		"a mutex of this kernel waits where perf does not look for locks"
 else
 	try "perf names the function of a load that waits" names_the_load
 fi

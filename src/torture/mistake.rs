@@ -93,4 +93,10 @@ impl Mistake {
                 | Self::FlagFirst
         )
     }
+
+    /// Whether it shows only where an interrupt comes while preemption is off. On `PREEMPT_RT`
+    /// these are threads, as spinlocks sleep there.
+    pub(super) fn needs_interrupts(self) -> bool {
+        matches!(self, Self::PreemptOnly)
+    }
 }
