@@ -155,23 +155,23 @@ CHILDKERNEL_BENCH_CONTENDED(rwlock)
 static __always_inline void rwlock_irq_read(struct childkernel_bench *b,
 					    struct childkernel_bench_batch *batch, bool first)
 {
-	local_interrupt_disable();
+	bench_irq_disable();
 	read_lock(&b->rw.lock);
 	look(&b->rw.n);
 	bench_inside(batch, first);
 	read_unlock(&b->rw.lock);
-	local_interrupt_enable();
+	bench_irq_enable();
 }
 
 static __always_inline void rwlock_irq_write(struct childkernel_bench *b,
 					     struct childkernel_bench_batch *batch, bool first)
 {
-	local_interrupt_disable();
+	bench_irq_disable();
 	write_lock(&b->rw.lock);
 	b->rw.n++;
 	bench_inside(batch, first);
 	write_unlock(&b->rw.lock);
-	local_interrupt_enable();
+	bench_irq_enable();
 }
 
 CHILDKERNEL_BENCH_CONTENDED(rwlock_irq)

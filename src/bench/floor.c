@@ -159,12 +159,12 @@ CHILDKERNEL_BENCH_TWIN(local_lock_bh)
 CHILDKERNEL_BENCH_TWIN(local_lock_irq)
 {
 	do {
-		local_interrupt_disable();
+		bench_irq_disable();
 		local_lock(&b->local->lock);
 		__this_cpu_inc(b->local->n);
 		preempt_disable();
 		local_unlock(&b->local->lock);
-		local_interrupt_enable();
+		bench_irq_enable();
 		preempt_enable();
 	} while (again(&n));
 	return 0;

@@ -158,12 +158,12 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_read)
 	u64 sum = 0;
 
 	do {
-		local_interrupt_disable();
+		bench_irq_disable();
 		read_lock(&b->rw.lock);
 		sum += READ_ONCE(b->rw.n);
 		preempt_disable();
 		read_unlock(&b->rw.lock);
-		local_interrupt_enable();
+		bench_irq_enable();
 		preempt_enable();
 	} while (again(&n));
 	return sum;
@@ -172,12 +172,12 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_read)
 CHILDKERNEL_BENCH_TWIN(rwlock_irq_write)
 {
 	do {
-		local_interrupt_disable();
+		bench_irq_disable();
 		write_lock(&b->rw.lock);
 		b->rw.n++;
 		preempt_disable();
 		write_unlock(&b->rw.lock);
-		local_interrupt_enable();
+		bench_irq_enable();
 		preempt_enable();
 	} while (again(&n));
 	return 0;

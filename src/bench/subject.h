@@ -10,6 +10,7 @@
 #include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/completion.h>
+#include <linux/interrupt.h>
 #include <linux/list.h>
 #include <linux/local_lock.h>
 #include <linux/mutex.h>
@@ -32,6 +33,19 @@
 static __always_inline bool again(u64 *n)
 {
 	return --*n;
+}
+
+/* Around a lock that sleeps on PREEMPT_RT: there it leaves interrupts alone. */
+static __always_inline void bench_irq_disable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		local_interrupt_disable();
+}
+
+static __always_inline void bench_irq_enable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		local_interrupt_enable();
 }
 
 /* As many as the list of the Rust side has, and the last one is looked for. */
