@@ -21,6 +21,8 @@ HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 # shellcheck source-path=SCRIPTDIR source=stats_lib.sh
 . "$HERE/stats_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=memory_lib.sh
+. "$HERE/memory_lib.sh"
 
 DEBUGFS=/sys/kernel/debug/childkernel
 STATS=$DEBUGFS/stats.json
@@ -458,56 +460,4 @@ check_nothing_left() {
 	for module in childkernel hello_child outsider crash_test child_test kv_service sync_test sync_tour; do
 		! is_loaded $module || fail "$module is left"
 	done
-}
-
-# --- memory ------------------------------------------------------------------
-
-# How much of each may come and go for other reasons, in KiB.
-declare -A MEM_NOISE=([Kernel]=512 [SUnreclaim]=320 [Percpu]=64 [VmallocUsed]=64 [KernelStack]=128)
-
-# memory: prints FIELD=KIB of what the kernel holds. Kernel is all that is
-# neither free, on its way to it, cached, nor a program's.
-memory() {
-	awk -v page="$(getconf PAGESIZE)" '
-		FILENAME == "/proc/zoneinfo" { if ($1 == "count:") pcp += $2 * page / 1024; next }
-		{ sub(":", "", $1); kib[$1] = $2 }
-		END {
-			print "Kernel=" kib["MemTotal"] - kib["MemFree"] - pcp - kib["Buffers"] \
-				- kib["Cached"] - kib["AnonPages"] - kib["KReclaimable"]
-			n = split("SUnreclaim Percpu VmallocUsed KernelStack", names, " ")
-			for (i = 1; i <= n; i++)
-				print names[i] "=" kib[names[i]]
-		}' /proc/zoneinfo /proc/meminfo
-}
-
-# What was freed KASAN keeps, so as to see who still uses it. Of a cache that is
-# told to shrink it keeps nothing.
-settle_memory() {
-	local dir
-	sleep 0.5
-	grep -q ' kasan_cache_shrink$' /proc/kallsyms || return 0
-	for dir in /sys/kernel/slab/*; do
-		[ -L "$dir" ] || echo 1 >"$dir/shrink"
-	done
-}
-
-declare -A MEMORY
-remember_memory() {
-	local field kib
-	settle_memory
-	while IFS='=' read -r field kib; do
-		MEMORY[$field]=$kib
-	done < <(memory)
-}
-
-# check_memory: since remember_memory it has grown by no more than the noise.
-check_memory() {
-	local field kib grown report=
-	settle_memory
-	while IFS='=' read -r field kib; do
-		grown=$((kib - MEMORY[$field]))
-		report+=" $field $grown"
-		[ "$grown" -le "${MEM_NOISE[$field]}" ] || fail "$field grew by $grown KiB"
-	done < <(memory)
-	diag "memory in KiB:$report"
 }
