@@ -17,20 +17,16 @@ logs() {
 	cases_go
 }
 
-# The thread of a child has the nice value that it was given.
+# The thread of a child has the nice value that it was given, also the next one.
 nice() {
-	local _ pid fields
-	cases_come "$DIR/run"
-	run_case nice_is_kept &
-	for _ in {1..200}; do
-		find_threads
-		pid=${PID[nice-7]:-}
-		{ read -ra fields <"/proc/${pid:-none}/stat"; } 2>/dev/null && break
-		sleep 0.05
-	done
+	local pid fields
+	load
+	echo "spawn nice-7 workload=counter nice=7" >"$DEBUGFS/control" || fail "spawn: it fails"
+	echo "restart 1" >"$DEBUGFS/control" || fail "restart: it fails"
+	find_threads
+	pid=${PID[nice-7]:-}
+	{ read -ra fields <"/proc/${pid:-none}/stat"; } 2>/dev/null
 	[ "${fields[18]:-}" = 7 ] || fail "nice value: ${fields[18]:-no thread}"
-	wait
-	cases_go
 }
 
 # 50 MiB of boxes that nobody gave back, in 200 arenas: the first round is for

@@ -10,7 +10,6 @@
 
 # Each child of a twin ends after this many operations.
 OPS=20000
-PATIENCE=20
 
 # caught LABEL PARAMETER...
 caught() {

@@ -2,7 +2,7 @@
 
 //! What the parent says of a child before it runs, and how it waits for its end.
 
-use super::{a_while, eventually, is_done, spawn, MODULE};
+use super::{a_while, is_done, spawn, MODULE};
 use childkernel::{
     child::{Builder, Context, End, State},
     sync::atomic::{Atomic, Relaxed},
@@ -16,7 +16,6 @@ cases!(child_waiting:
     wait_next_generation,
     wait_stopped,
     nice_out_of_range,
-    nice_is_kept,
 );
 
 /// A wait goes on until the child has ended, and says how; again and at once when it has.
@@ -124,19 +123,5 @@ fn nice_out_of_range() -> Result {
             .spawn(|_| Ok(()))?;
         ensure!(child.record().wait()? == End::Returned);
     }
-    Ok(())
-}
-
-/// It is there for as long as `parts.sh` needs to look at it, in both generations.
-fn nice_is_kept() -> Result {
-    let body = |ctx: &mut Context<'_>| {
-        while !ctx.should_stop() {
-            ctx.sleep(5);
-        }
-        Ok(())
-    };
-    let child = Builder::new(&MODULE, c"nice-7").nice(7).spawn(body)?;
-    child.restart()?;
-    ensure!(eventually(|| child.record().in_state_ns() > 500_000_000));
     Ok(())
 }
