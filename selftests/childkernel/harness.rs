@@ -14,7 +14,7 @@ use kernel::{
     cpu::CpuId,
     prelude::*,
     sync::Arc,
-    time::{delay::fsleep, Delta},
+    time::{delay::fsleep, Delta, Instant, Monotonic},
     uaccess::UserSliceReader,
 };
 
@@ -78,6 +78,25 @@ pub(crate) fn eventually(so: impl Fn() -> bool) -> bool {
         fsleep(Delta::from_millis(5));
     }
     so()
+}
+
+/// Has something wait until its limit is over, and wants it to take this long: not early, and not
+/// much later than 20 s.
+///
+/// Limits are in jiffies. While a busy machine keeps a processor from counting them they stand
+/// still, and then come all at once, so that a limit may be over early; but not each time.
+pub(crate) fn lasts(at_least_ms: i64, mut wait: impl FnMut() -> Result) -> Result {
+    for _ in 0..10 {
+        let began = Instant::<Monotonic>::now();
+        wait()?;
+        let took = began.elapsed().as_millis();
+        ensure!(took < 20_000);
+        if took >= at_least_ms {
+            return Ok(());
+        }
+    }
+    pr_err!("each time it was over early\n");
+    Err(EINVAL)
 }
 
 /// Long enough for a thread that could go on to have done so.

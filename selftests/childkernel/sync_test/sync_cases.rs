@@ -14,8 +14,8 @@ use kernel::{
 #[path = "../harness.rs"]
 mod harness;
 use harness::{
-    a_while, eventually, is_done, run, skip, spawn, spawn_on, stop_ends_only_after, stop_gives,
-    Case, HOUR_MS,
+    a_while, eventually, is_done, lasts, run, skip, spawn, spawn_on, stop_ends_only_after,
+    stop_gives, Case, HOUR_MS,
 };
 
 mod atomic;

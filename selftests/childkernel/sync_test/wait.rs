@@ -2,7 +2,7 @@
 
 //! Condition variables.
 
-use super::{a_while, eventually, is_done, spawn, stop_gives, HOUR_MS};
+use super::{a_while, eventually, is_done, lasts, spawn, stop_gives, HOUR_MS};
 use childkernel::{
     child::{Context, Handle},
     new_spinlock_bh,
@@ -12,11 +12,7 @@ use childkernel::{
         new_condvar, new_mutex, new_spinlock, CondVar, CondVarExt, Mutex,
     },
 };
-use kernel::{
-    prelude::*,
-    sync::Arc,
-    time::{Instant, Monotonic},
-};
+use kernel::{prelude::*, sync::Arc};
 
 cases!(sync_wait:
     condvar_notify_one,
@@ -235,27 +231,24 @@ fn condvar_timeout() -> Result {
         }
         Ok(())
     })?;
+    let limit = Context::jiffies(60);
+    // The first jiffy may be a part of one.
+    let second = Context::jiffies(1000) as i64;
+    let jiffy_ms = 1000i64.checked_div(second).unwrap_or(0);
     for interruptible in [false, true] {
-        let mut goods = shop.goods.lock();
-        let began = Instant::<Monotonic>::now();
-        let limit = Context::jiffies(60);
-        let result = if interruptible {
+        lasts(59 - jiffy_ms, || {
+            let mut goods = shop.goods.lock();
             let more = &shop.more;
-            more.wait_while_interruptible_timeout(&mut goods, |n| shop.sold_out(n), limit)
-        } else {
-            let more = &shop.more;
-            more.wait_while_timeout(&mut goods, |n| shop.sold_out(n), limit)
-        };
-        let took = began.elapsed();
-        let held = shop.goods.try_lock().is_none();
-        drop(goods);
-        ensure!(result == Err(ETIMEDOUT));
-        // The first jiffy may be a part of one.
-        let second = Context::jiffies(1000) as i64;
-        let jiffy_ms = 1000i64.checked_div(second).unwrap_or(0);
-        ensure!(took.as_millis() >= 59 - jiffy_ms);
-        ensure!(took.as_millis() < 20_000);
-        ensure!(held);
+            let result = if interruptible {
+                more.wait_while_interruptible_timeout(&mut goods, |n| shop.sold_out(n), limit)
+            } else {
+                more.wait_while_timeout(&mut goods, |n| shop.sold_out(n), limit)
+            };
+            let held = shop.goods.try_lock().is_none();
+            drop(goods);
+            ensure!(result == Err(ETIMEDOUT) && held);
+            Ok(())
+        })?;
     }
     nuisance.stop();
     ensure!(shop.looks.load(Relaxed) > 4);
