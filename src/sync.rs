@@ -46,7 +46,7 @@
 //! | [`Mutex`], [`RwSemaphore`], [`PerCpuRwSemaphore`] | yes | no | no | yes | the same |
 //! | [`Semaphore`] `up`, `try_down` | yes | yes | yes | no | the same |
 //! | [`Semaphore`] `down` | yes | no | no | yes | the same |
-//! | [`SeqLock`] reader, writer | yes | no, take the `Bh` one | no, take the `Irq` one | no | both sleep: process context only |
+//! | [`SeqLock`] reader, writer | yes | no, take the `Bh` one | no, take the `Irq` one | no | both sleep: process context only, but for `try_read` |
 //! | [`SeqLockBh`] reader, writer | yes | yes | no | no | the same |
 //! | [`SeqLockIrq`] reader, writer | yes | yes | yes | no | the same |
 //! | [`SeqCount`] reader | yes | if the lock keeps these off | likewise | no | sleeps when it meets a writer, unless the lock is raw |

@@ -21,8 +21,8 @@ unsigned int childkernel_seqcount_spinlock_read_begin(const seqcount_spinlock_t 
 EXPORT_SYMBOL_GPL(childkernel_seqcount_spinlock_read_begin);
 
 /*
- * Of the plain count that is inside: asked for the whole, PREEMPT_RT takes the
- * lock of a writer that it meets, and who only tries waits for nobody.
+ * Asks the plain count inside. On PREEMPT_RT the whole one would take the lock of
+ * a writer that it meets, and who only tries waits for nobody.
  */
 bool childkernel_seqcount_spinlock_try_begin(const seqcount_spinlock_t *s,
 					     unsigned int *seq)

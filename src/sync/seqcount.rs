@@ -18,7 +18,7 @@
 //! | context | readers: process; softirq and hardirq if the lock keeps these off, or by `try_read`, which waits for nobody. Writers: where the lock may be taken |
 //! | safe against | preempt-safe: yes, the write side disables preemption if the lock does not; SMP-safe: yes; interrupt-safe: as the lock |
 //! | sleeps | readers no; taking the lock if it is one that sleeps; nobody inside the write side, whatever the lock |
-//! | `PREEMPT_RT` | the write side stays preemptible unless the lock is a raw one; a reader that meets such a writer takes the lock and so sleeps: process context only, but for `try_read` |
+//! | `PREEMPT_RT` | the write side stays preemptible unless the lock is a raw one; a reader that meets such a writer takes the lock and so sleeps: process context only, but for `try_read`. Who tries again and again may keep a preempted writer from its CPU, `read` and `read_or_lock` let it go on |
 //! | fairness | writers as the lock, and never for lockless readers; those may retry for as long as there are writers, `read_or_lock` ends that |
 //! | cost | a read: two loads of the counter and the copy, no store; a write: two increments and two write barriers beside the lock |
 //! | order | a read that returns sees all that the writer of that value did before it stored it |

@@ -23,7 +23,7 @@
 //! | context | readers, locked ones and writers: process; process and softirq with `Bh`; those and hardirq with `Irq`. `try_read` waits for nobody, so it may be used anywhere; `try_write` too but with `Bh` in hardirq, though lockdep takes it for a mistake where a plain one succeeds in an interrupt |
 //! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: soft ones with `Bh`, all with `Irq` |
 //! | sleeps | no: not a writer, not a locked reader, and neither must while it is inside |
-//! | `PREEMPT_RT` | the spinlock inside sleeps and interrupts stay on; a reader that meets a writer sleeps until it is through. So process context only, but for `try_read`, which waits for nobody there either; in hardirq nothing but that |
+//! | `PREEMPT_RT` | the spinlock inside sleeps and interrupts stay on; a reader that meets a writer sleeps until it is through. So process context only, but for `try_read`, which waits for nobody there either; in hardirq nothing but that. Who tries again and again may keep a preempted writer from its CPU, `read` and `read_or_lock` let it go on |
 //! | fairness | writers queue as in a spinlock and never wait for lockless readers; those may retry for as long as there are writers, `read_or_lock` ends that |
 //! | cost | a read: two loads of the counter and the copy, no store; a write: a spinlock, two increments, two write barriers |
 //! | order | a read that returns sees all that the writer of that value did before it stored it |
