@@ -162,10 +162,10 @@ CHILDKERNEL_BENCH_TWIN(local_lock_irq)
 		bench_irq_disable();
 		local_lock(&b->local->lock);
 		__this_cpu_inc(b->local->n);
-		preempt_disable();
+		bench_resched_disable();
 		local_unlock(&b->local->lock);
 		bench_irq_enable();
-		preempt_enable();
+		bench_resched_enable();
 	} while (again(&n));
 	return 0;
 }

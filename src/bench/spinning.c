@@ -161,10 +161,10 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_read)
 		bench_irq_disable();
 		read_lock(&b->rw.lock);
 		sum += READ_ONCE(b->rw.n);
-		preempt_disable();
+		bench_resched_disable();
 		read_unlock(&b->rw.lock);
 		bench_irq_enable();
-		preempt_enable();
+		bench_resched_enable();
 	} while (again(&n));
 	return sum;
 }
@@ -175,10 +175,10 @@ CHILDKERNEL_BENCH_TWIN(rwlock_irq_write)
 		bench_irq_disable();
 		write_lock(&b->rw.lock);
 		b->rw.n++;
-		preempt_disable();
+		bench_resched_disable();
 		write_unlock(&b->rw.lock);
 		bench_irq_enable();
-		preempt_enable();
+		bench_resched_enable();
 	} while (again(&n));
 	return 0;
 }

@@ -48,6 +48,19 @@ static __always_inline void bench_irq_enable(void)
 		local_interrupt_enable();
 }
 
+/* Around an unlock in there, so that who is to run is let in when they are back. */
+static __always_inline void bench_resched_disable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+}
+
+static __always_inline void bench_resched_enable(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
 /* As many as the list of the Rust side has, and the last one is looked for. */
 #define BENCH_LIST_LENGTH 16
 
