@@ -66,7 +66,7 @@ mkdir -p "$results"
 results=$(readlink -e "$results")
 # Left behind by runners that were killed.
 find "$LAB" -maxdepth 1 -name 'run.*' -mmin +1500 -exec rm -rf --one-file-system {} +
-rm -f "$results"/{dmesg.txt,machine,.started,.status}
+rm -f "$results"/{dmesg.txt,dmesg-tripped.txt,machine,.started,.status}
 vmdir=$(mktemp -d "$LAB/run.XXXXXX")
 # shellcheck disable=SC2034 # removed when this script ends (lib.sh)
 CLEANUP=$vmdir
@@ -164,7 +164,7 @@ machine
 if [ "$accel" = tcg ] && [ ! -e "$results/.started" ] &&
 	{ grep -qs 'Oops: int3' "$log" || grep -qs '^qemu.*: Assertion ' "$vmdir/said"; }; then
 	say "vm: the emulator tripped over itself while the kernel booted; once more"
-	cp "$log" "$results/dmesg-tripped.txt"
+	[ ! -e "$log" ] || mv "$log" "$results/dmesg-tripped.txt"
 	machine
 fi
 
