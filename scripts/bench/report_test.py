@@ -205,7 +205,6 @@ class Programs(unittest.TestCase):
                  and r["metric"] == "ops_per_s"]
         self.assertEqual(rates, ["40000"])
 
-
     def test_loads(self):
         found = lanes(native=NATIVE, real=(
             waits("counter/mutex", "a, \"b\"\n=1"), own_waits("counter/mutex", None, column=False),
