@@ -121,5 +121,5 @@ def do_random(control, seed, count):
         results[number] = results.get(number, 0) + 1
     control.clear()
     for number in (0, errno.EINVAL, errno.ESRCH):
-        ensure(results.get(number, 0) > count / 50, f"only {results}")
+        ensure(results.get(number, 0) > count / 100, f"only {results}")
     return " ".join(f"{code(n)}={results[n]}" for n in sorted(results))

@@ -34,13 +34,18 @@ settle_memory() {
 	done
 }
 
+# The lesser of two looks: what is on its way to be free is not held.
 declare -A MEMORY
 remember_memory() {
-	local field kib
-	settle_memory
-	while IFS='=' read -r field kib; do
-		MEMORY[$field]=$kib
-	done < <(memory)
+	local field kib _
+	MEMORY=()
+	for _ in 1 2; do
+		settle_memory
+		while IFS='=' read -r field kib; do
+			[ "$kib" -ge "${MEMORY[$field]:-$kib}" ] || MEMORY[$field]=$kib
+			: "${MEMORY[$field]:=$kib}"
+		done < <(memory)
+	done
 }
 
 # check_memory: since remember_memory it has grown by no more than the noise. What is

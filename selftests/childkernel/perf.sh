@@ -56,16 +56,16 @@ names_the_load() {
 	judge "lock('counter/mutex')['contended'] > 0"
 }
 
-# perf knows a wait by who calls, but for what lies in the kernel's sections for locks
-# and scheduling. If a mutex waits in a function that lies elsewhere, as on PREEMPT_RT,
-# the beginning and the end of a wait have two callers, and perf shows neither.
+# perf names a wait by its caller, and passes over what lies in the kernel's sections
+# for locks and scheduling. The mutex of PREEMPT_RT waits in a function that lies
+# elsewhere: the beginning and the end of a wait have two callers, and perf shows
+# neither.
 perf_can_tell() {
-	local slow='__mutex_lock'
-	! is_realtime || slow='__rt_mutex_slowlock_locked'
-	awk -v slow="^$slow([.].*)?\$" '
-		$3 ~ /^__(sched|lock)_text_(start|end)$/ { at[$3] = $1 }
-		$3 ~ slow { waits[$1] }
+	! is_realtime || awk '$3 ~ /^__(sched|lock)_text_(start|end)$/ { at[$3] = $1 }
+		$3 ~ /^__rt_mutex_slowlock_locked([.]|$)/ { waits[$1] }
 		END {
+			if (!("__sched_text_start" in at))
+				exit 0
 			for (w in waits)
 				if (!(w >= at["__sched_text_start"] && w < at["__sched_text_end"]) &&
 				    !(w >= at["__lock_text_start"] && w < at["__lock_text_end"]))

@@ -94,8 +94,8 @@ impl Mistake {
         )
     }
 
-    /// Whether it shows only where an interrupt comes while preemption is off. On `PREEMPT_RT`
-    /// these are threads, as spinlocks sleep there.
+    /// Whether it shows only where an interrupt comes while preemption is off. On `PREEMPT_RT` the
+    /// timers here are all soft, as spinlocks sleep there, and so threads.
     pub(super) fn needs_interrupts(self) -> bool {
         matches!(self, Self::PreemptOnly)
     }

@@ -107,8 +107,8 @@ impl Attempt {
         self.outcome()
     }
 
-    /// Begins it on this CPU while `with_held` holds something, for so many milliseconds at most:
-    /// how it went meanwhile, and afterwards.
+    /// Begins it on this CPU while `with_held` holds something, for `ms` at most: how it went
+    /// meanwhile, and afterwards.
     fn meanwhile<I: Interrupt>(
         &self,
         timer: &Arc<Timer<I>>,
