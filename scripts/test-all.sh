@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make test-all: every lane, every way to boot it, torture, models and faults, one
-# after another; then one table, and build/test/report.md.
+# make test-all: every lane, every way to boot it, what costs a machine, torture,
+# models and faults, one after another; then one table, and build/test/report.md.
 #
 #   test-all.sh [ONLY="RUN..."] [CONTINUE=1]
 #
@@ -18,6 +18,7 @@ RUNS=(
 	"stock-full:stock-full:test.sh stock full"
 	"stock-lazy:stock-lazy:test.sh stock lazy"
 	"stock-one-cpu:stock-one-cpu:test.sh stock one-cpu"
+	"crash:stock-crash:test-crash.sh stock"
 	"stock-rt:stock-rt:test.sh stock-rt"
 	"debug:debug:test.sh debug"
 	"deadlock:debug-deadlock:test-deadlock.sh"

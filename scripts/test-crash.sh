@@ -16,7 +16,7 @@ set -euo pipefail
 need_root "$@"
 lane_load "${1:-stock}"
 build=$CK_TOP/build/$LANE
-results=$CK_TOP/build/test-crash/$LANE
+results=$CK_TOP/build/test/$LANE-crash
 tests=$CK_TOP/selftests/childkernel
 
 SOFTLOCKUP='/proc/sys/kernel/softlockup_panic=1 /proc/sys/kernel/watchdog_thresh=2'
