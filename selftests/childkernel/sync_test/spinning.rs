@@ -185,8 +185,9 @@ fn resilient_dead_holder() -> Result {
         let mut guard = other.lock()?;
         *guard += 1;
         flag.store(1, Release);
-        // Until the other one has given up, 2 s at most.
-        for _ in 0..2000 {
+        // Until the other one has given up: after a second, but it looks at the clock once in
+        // 65,536 turns, each of which may take an emulator 10 us. 10 s at most.
+        for _ in 0..10_000 {
             if flag.load(Relaxed) == 2 {
                 break;
             }
