@@ -171,7 +171,8 @@ def serve(asked, answers):
 
 
 def watch(path, stop):
-    """Reads until told to stop. The file may be missing while the module is."""
+    """Reads until told to stop, and says at once which locks it has seen. The file may be
+    missing while the module is."""
     reads = missing = 0
     owners, lock_names = set(), set()
     while not os.path.exists(stop):
@@ -184,7 +185,9 @@ def watch(path, stop):
             continue
         reads += 1
         owners.update(child["owner"] for child in stats["children"])
-        lock_names.update(lock["name"] for lock in stats["locks"])
+        for lock in {lock["name"] for lock in stats["locks"]} - lock_names:
+            print(f"saw {lock}", flush=True)
+            lock_names.add(lock)
     print(f"reads={reads} missing={missing} owners={','.join(sorted(owners))} "
           f"locks={','.join(sorted(lock_names))}")
 
