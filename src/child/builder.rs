@@ -259,7 +259,6 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
                 slots,
                 memory: Arc::new(arena::Meter::new(self.memory), GFP_KERNEL)?,
                 ended <- new_completion!("childkernel_ended"),
-                transitions: Atomic::new(0),
                 made: Instant::now(),
                 since: Atomic::new(0),
                 crashes: Atomic::new(0),

@@ -125,8 +125,6 @@ pub struct Record {
     /// Completed when a generation has ended that none follows by itself, until one does.
     #[pin]
     pub(super) ended: Completion,
-    /// How many transitions were made.
-    pub(super) transitions: Atomic<u64>,
     /// When the record was made.
     pub(super) made: Instant<Monotonic>,
     /// When the last transition was, in ns since then.
@@ -211,7 +209,6 @@ impl Record {
         let Some(from) = self.state.advance(to) else {
             return false;
         };
-        self.transitions.fetch_add(1, Relaxed);
         self.since.store(self.now(), Relaxed);
         if to == State::Spawning {
             self.ended.reinit();
@@ -279,7 +276,7 @@ impl Record {
 
     /// How many transitions from one state to another it has made.
     pub fn transitions(&self) -> u64 {
-        self.transitions.load(Relaxed)
+        self.state.transitions()
     }
 
     /// How long it has been in its present state, in ns.

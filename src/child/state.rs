@@ -99,23 +99,39 @@ impl State {
     }
 }
 
-/// The state of one child.
-pub(super) struct StateCell(Atomic<u32>);
+/// The state of one child, and how many transitions it has made: both are one word, so that no state
+/// is seen before it is counted.
+pub(super) struct StateCell(Atomic<u64>);
 
 impl StateCell {
+    /// The bits of the word that are the state; the others count.
+    const STATE: u64 = 0xff;
+
     /// A child begins by being spawned.
     pub(super) const fn new() -> Self {
-        Self(Atomic::new(State::Spawning as u32))
+        Self(Atomic::new(State::Spawning as u64))
     }
 
     /// The present state.
     pub(super) fn get(&self) -> State {
+        Self::state_of(self.word())
+    }
+
+    /// How many transitions were made.
+    pub(super) fn transitions(&self) -> u64 {
+        self.word() >> Self::STATE.trailing_ones()
+    }
+
+    fn word(&self) -> u64 {
         // Acquire: pairs with the exchange of `advance`. Who sees that a generation has ended sees
         // how, which is written before that.
-        let now = self.0.load(Acquire);
+        self.0.load(Acquire)
+    }
+
+    fn state_of(word: u64) -> State {
         State::ALL
             .into_iter()
-            .find(|s| *s as u32 == now)
+            .find(|s| *s as u64 == word & Self::STATE)
             .unwrap_or(State::Stopped)
     }
 
@@ -157,11 +173,13 @@ impl StateCell {
     /// [`Record::transition`]: super::Record::transition
     pub(super) fn advance(&self, to: State) -> Option<State> {
         loop {
-            let from = self.get();
+            let word = self.word();
+            let from = Self::state_of(word);
             if !from.may_become(to) {
                 return None;
             }
-            if self.0.cmpxchg(from as u32, to as u32, Full).is_ok() {
+            let counted = (word | Self::STATE).wrapping_add(1);
+            if self.0.cmpxchg(word, counted | to as u64, Full).is_ok() {
                 return Some(from);
             }
         }

@@ -42,7 +42,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "state_says_how_it_ended",
-        shows: "who sees that it has ended sees how",
+        shows: "who sees that it has ended sees how, and that this is counted",
         preemptions: None,
         run: says_how_it_ended,
     },
@@ -173,6 +173,7 @@ fn one_way() {
         at = next[0].1;
     }
     assert_eq!(state.get(), at);
+    assert_eq!(state.transitions(), 1 + made.len() as u64);
 }
 
 fn says_how_it_ended() {
@@ -184,6 +185,7 @@ fn says_how_it_ended() {
         thread::spawn(move || {
             if child.0.get() == State::Stopped {
                 assert_eq!(child.1.load(Relaxed), 1);
+                assert_eq!(child.0.transitions(), 2);
             }
         })
     };
