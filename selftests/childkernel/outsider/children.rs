@@ -4,10 +4,12 @@
 
 use super::{eventually, is_over};
 use childkernel::{
-    child::{self, Builder, Handle, State, NAME_MAX, THREADS_MAX},
+    child::{self, entry, Builder, Handle, State, NAME_MAX, THREADS_MAX},
     sync::atomic::{Atomic, Relaxed},
 };
+use core::mem::MaybeUninit;
 use kernel::{
+    bindings,
     cpu::{nr_cpu_ids, CpuId},
     prelude::*,
     sync::Arc,
@@ -38,6 +40,21 @@ pub(crate) fn names_refused(module: &'static ThisModule) -> Result {
     ensure!(child.record().name().len() == NAME_MAX);
     ensure!(child::list()?.len() == children + 1);
     drop(child);
+    ensure!(child::list()?.len() == children);
+    Ok(())
+}
+
+/// A child goes with its owner, so its code has to be that one's.
+pub(crate) fn others_code_refused(_: &'static ThisModule) -> Result {
+    static mut EMPTY: MaybeUninit<bindings::module> = MaybeUninit::zeroed();
+    // SAFETY: It is asked which code it has, and its name: none, and "". Nothing writes to it.
+    static OTHER: ThisModule = unsafe { ThisModule::from_ptr((&raw mut EMPTY).cast()) };
+    let children = child::list()?.len();
+
+    let spawned = Builder::new(&OTHER, c"stranger").spawn(|_| Ok(()));
+    ensure!(spawned.err() == Some(EINVAL));
+    let registered = entry::register(&OTHER, c"stranger", |_| Ok(()));
+    ensure!(registered.err() == Some(EINVAL));
     ensure!(child::list()?.len() == children);
     Ok(())
 }

@@ -86,6 +86,7 @@ const CHECKS: [(&str, Check); 17] = [
     ("rcu_list_of_mutex", lists::rcu_list_of_mutex),
     ("rcu_list_concurrent", lists::rcu_list_concurrent),
     ("names_refused", children::names_refused),
+    ("others_code_refused", children::others_code_refused),
     ("threads", children::threads),
     ("error_ends_all_threads", children::error_ends_all_threads),
     ("restart", children::restart),
