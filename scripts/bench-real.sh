@@ -146,6 +146,12 @@ tool python3 -B "$CK_SCRIPTS/bench/perf.py" records "$results" "${loads[@]}" \
 	tool python3 -B "$CK_SCRIPTS/bench/perf.py" table "$results/facts" "$results/contention.jsonl"
 } | tee "$results/contention.txt"
 give_back
+# It is made in the lab, which measuring one's own kernel does not need.
+if [ "$where" = own ]; then
+	say "make report sets up the lab and shows this with all else that was measured"
+else
+	"$CK_SCRIPTS/report.sh"
+fi
 [ "$status" -eq 0 ] ||
 	die "not all has run (status $status): see above, and the kernel's log; what was measured is in $results"
 say "$((SECONDS - begun)) s; the table, the records and what perf said are in $results"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make report: build/bench/report.html, bench.csv and bench.json, made from
-# whatever has been measured so far. The commands that measure end with it.
+# whatever has been measured so far. The commands that measure in the lab end with it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
