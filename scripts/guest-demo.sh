@@ -3,10 +3,10 @@
 #
 # The demo's part in the guest: guest-demo.sh MODULE.ko
 #
-# First, all loads contend for their locks. Then four children are spawned
+# First, loads of six kinds contend for their locks. Then four children are spawned
 # through the file control, and one of them is made to panic once a second. What
 # is shown of it goes to $CK_RESULTS/crash.txt. Fails if another child stood still
-# for a second, or if the one that panicked was not back by the end of it.
+# for a second, or if the one that panicked was not back after five.
 set -euo pipefail
 
 dir=/sys/kernel/debug/childkernel

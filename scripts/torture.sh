@@ -4,7 +4,7 @@
 # make torture: primitives and protocols of the library, used as badly as they may be,
 # and their broken twins, each of which has to be caught.
 #
-#   torture.sh [LANE=stock|uml] [MINUTES=N] [SEED=N] [ONLY=NAME,...]
+#   torture.sh [LANE=LANE] [MINUTES=N] [SEED=N] [ONLY=NAME,...]
 #
 # What is sound is tortured for so many minutes (default 1), after the twins. The report
 # is build/test/torture/LANE/report.md, and report.json for programs. The last line says

@@ -5,7 +5,8 @@
 #
 #   vm.sh [--lane LANE] [--cpus N] [--memory SIZE] [--timeout SECONDS]
 #         [--results DIR] [--ro DIR]... [--load FILE.ko]... [--interactive]
-#         [--append ARGUMENT]... [--kernel bzImage] [--count] [--] COMMAND...
+#         [--append ARGUMENT]... [--kernel bzImage] [--accel kvm|tcg] [--count]
+#         [--] COMMAND...
 #
 # Boots the lane's kernel on the lab's root file system, read-only, with the
 # checkout and each --ro DIR visible at their own paths, also read-only. Modules

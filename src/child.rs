@@ -10,8 +10,8 @@
 //!
 //! Kernel threads ignore signals. A child is asked to stop by `kthread_stop()`, which ends
 //! interruptible waits and sleeps but no others. So a child waits interruptibly or with a limit,
-//! and asks [`Context::should_stop`] in each loop. One that has not ended two heartbeats after it
-//! was asked to, or ten seconds if it has none, is given up.
+//! and asks [`Context::should_stop`] in each loop. One that gives no sign of life for two heartbeats
+//! after it was asked to, or has not ended in ten seconds, is given up.
 //!
 //! What a thread holds when it dies stays held. So what several children use together is a
 //! [`ResilientSpinLock`](crate::sync::ResilientSpinLock), whose waiters get an error then, or is waited for with a limit; and what one child

@@ -3,7 +3,7 @@
 //! Files in debugfs that keep the module while they are open.
 //!
 //! The kernel crate's `debugfs` sets no owner in its file operations, so an open file does not
-//! keep the module. These do: `rmmod` then says `EBUSY`.
+//! keep the module. These do: `rmmod` then says that it is in use.
 //!
 //! | a file that | is made by |
 //! |---|---|

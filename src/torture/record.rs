@@ -2,7 +2,7 @@
 
 //! Records: what was seen, as one JSON object a line in the kernel log, as soon as it is known.
 //!
-//! `scripts/torture` reads them.
+//! `scripts/torture.py` reads them.
 #![deny(unsafe_code)]
 
 use super::{

@@ -6,7 +6,7 @@
 //! if it and what is taken already fit into the quota, and `ENOMEM` comes if they do not; the meter
 //! says what was taken, also at its peak; and in the end nothing is.
 //!
-//! That the machine itself has no memory left is taken for a violation, too: the pieces are small.
+//! That the machine itself has no memory left ends the load with `ENOMEM`, and is no violation.
 #![deny(unsafe_code)]
 
 use super::{Free, Load, Plan, Twin, Worker};
