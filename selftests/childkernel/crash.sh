@@ -16,7 +16,7 @@ expected_oopses() {
 	case $1 in
 	crash_error_* | restarts_limit | restarts_backoff) echo 0 ;;
 	crash_*_threads | crash_*_waited_for | crash_null_read_only_write) echo 1 ;;
-	crash_null_in_hook) echo 1 ;;
+	crash_null_in_*hook) echo 1 ;;
 	crash_*_told) echo 3 ;;
 	restarts_policy) echo 6 ;;
 	*) echo 2 ;;
@@ -38,6 +38,8 @@ kind_of() {
 crash() {
 	run_case "$1"
 	[ -n "${WHY:-}" ] || check_logged_oopses "$(expected_oopses "$1")" "$(kind_of "$1")"
+	[[ $1 != crash_null_in_*hook ]] ||
+		check_logged 'code of crash_test has crashed at the end of child' 1
 }
 
 # try_crash CASE: one test.

@@ -386,9 +386,7 @@ impl Body {
                 return;
             }
             if !deputy.body().has_returned() {
-                record.watch.budget.count_oopses(1);
-                let (owner, id) = (record.owner(), record.id);
-                pr_warn!("code of {owner} has crashed at the end of child {id}\n");
+                leftovers::has_died(record);
             }
             self.deputy = None;
         }

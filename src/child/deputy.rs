@@ -21,7 +21,11 @@ use kernel::{
     prelude::*,
     str::CString,
     sync::{new_spinlock, Arc, SpinLock},
+    time::{msecs_to_jiffies, Msecs},
 };
+
+/// How long who waits for one leaves it alone, at most: it may die.
+const STEP_MS: Msecs = 100;
 
 /// The end of a generation, as its owner is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +72,7 @@ pub(super) struct Deputy {
     errand: SpinLock<Option<Errand>>,
     watch: Arc<Watch>,
     #[pin]
-    begun: Completion,
+    done: Completion,
     returned: Atomic<bool>,
 }
 
@@ -77,7 +81,7 @@ impl Deputy {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`; `EINTR` if the caller is killed.
     pub(super) fn send(
         name: &str,
         watch: &Arc<Watch>,
@@ -87,7 +91,7 @@ impl Deputy {
             pin_init!(Self {
                 errand <- new_spinlock!(None, "childkernel_errand"),
                 watch: watch.clone(),
-                begun <- new_completion!("childkernel_deputy"),
+                done <- new_completion!("childkernel_deputy"),
                 returned: Atomic::new(false),
             }),
             GFP_KERNEL,
@@ -99,11 +103,13 @@ impl Deputy {
         Ok(thread)
     }
 
-    /// Waits until it has done it.
-    pub(super) fn join(deputy: Thread<Self>) {
-        // One that is asked to stop before it had a CPU for the first time does nothing.
-        deputy.body().begun.wait();
-        drop(deputy);
+    /// Waits until it has done it, and says whether it has. If not, it died of it.
+    pub(super) fn join(deputy: Thread<Self>) -> bool {
+        // It is not asked to stop before: that would end its waits, or all that it does if it has
+        // not had a CPU yet.
+        let step = msecs_to_jiffies(STEP_MS);
+        while !deputy.has_exited() && deputy.body().done.wait_timeout(step).is_err() {}
+        deputy.body().has_returned()
     }
 
     /// Whether it has done it. If not, and its thread has exited, it died of it.
@@ -114,7 +120,6 @@ impl Deputy {
 
 impl thread::Body for Deputy {
     fn run(&self) {
-        self.begun.complete_all();
         let errand = self.errand.lock().take();
         match errand {
             Some(Errand::Tell(hook, exit)) => hook.call(&exit),
@@ -122,6 +127,7 @@ impl thread::Body for Deputy {
             None => {}
         }
         self.returned.store(true, Relaxed);
+        self.done.complete_all();
         self.watch.kick();
     }
 }

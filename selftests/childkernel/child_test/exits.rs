@@ -9,9 +9,10 @@ use super::{
 };
 use childkernel::{
     child::{Builder, Context, End, Handle, Restart, State},
+    new_completion,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
-        new_mutex, Mutex,
+        new_mutex, Completion, Mutex,
     },
 };
 use kernel::{
@@ -27,6 +28,7 @@ cases!(child_exits:
     exit_starts_by_hand,
     exit_told_when_dropped,
     exit_told_late_when_dropped,
+    exit_waits_when_dropped,
 );
 
 /// A generation begins when its owner was told of the end of the one before.
@@ -156,5 +158,21 @@ fn exit_told_late_when_dropped() -> Result {
     go.store(true, Relaxed);
     drop(child);
     ensure!(told.lock().len() == 2 && was_told(&told, &[End::Returned; 2]));
+    Ok(())
+}
+
+/// Who is told of the last end may wait as well: it is waited for, and not asked to stop.
+fn exit_waits_when_dropped() -> Result {
+    let never = Arc::<Completion>::pin_init(new_completion!("test_never"), GFP_KERNEL)?;
+    let said = Arc::new(Atomic::<i32>::new(0), GFP_KERNEL)?;
+    let theirs = said.clone();
+    let child = Builder::new(&MODULE, c"patient")
+        .on_exit(move |_| {
+            let waited = never.wait_interruptible_timeout(Context::jiffies(200));
+            theirs.store(waited.err().map_or(1, Error::to_errno), Relaxed);
+        })
+        .spawn(stay)?;
+    drop(child);
+    ensure!(said.load(Relaxed) == ETIMEDOUT.to_errno());
     Ok(())
 }

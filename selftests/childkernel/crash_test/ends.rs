@@ -47,7 +47,8 @@ macro_rules! kinds {
 
 kinds!(
     injected, threads, waited_for, told;
-    crash_never_restarted, crash_null_read_only_write, crash_null_in_hook
+    crash_never_restarted, crash_null_read_only_write, crash_null_in_hook,
+    crash_null_in_last_hook
 );
 
 /// By fault injection, as from the shell.
@@ -253,5 +254,21 @@ fn crash_null_in_hook() -> Result {
     let record = child.record();
     ensure!(eventually(|| record.state() == State::Failed));
     ensure!(has_ended(record, &[End::Failed(EIO); 2]) && record.crashes() == 0);
+    Ok(())
+}
+
+/// And so may what is called when the handle goes.
+fn crash_null_in_last_hook() -> Result {
+    let child = Builder::new(&MODULE, c"crash")
+        .on_exit(|_| {
+            let _ = Kind::Null.fail();
+        })
+        .spawn(|ctx| {
+            while !ctx.should_stop() {
+                ctx.sleep(5);
+            }
+            Ok(())
+        })?;
+    drop(child);
     Ok(())
 }

@@ -31,19 +31,36 @@ impl Leftovers {
     /// Waits until the owner has been told of all ends, and drops the rest.
     pub(in crate::child) fn settle(mut self, record: &Record) {
         if let Some(deputy) = self.deputy.take() {
-            Deputy::join(deputy);
+            join(deputy, record);
         }
         let (Some(hook), Some(exit)) = (self.hook.take(), self.untold.take()) else {
             return;
         };
         let mut errand = Some(Errand::Tell(hook, exit));
         match Deputy::send(record.name(), &record.watch, &mut errand) {
-            Ok(deputy) => Deputy::join(deputy),
-            Err(_) => pr_warn!(
-                "child {} ({}): its owner misses an end\n",
-                record.id,
-                record.name()
-            ),
+            Ok(deputy) => join(deputy, record),
+            // There is no thread for it: its own does it, or one that waits for its module to go.
+            Err(_) => {
+                if let Some(Errand::Tell(hook, exit)) = errand {
+                    hook.call(&exit);
+                }
+            }
         }
     }
+}
+
+fn join(deputy: Thread<Deputy>, record: &Record) {
+    if !Deputy::join(deputy) {
+        has_died(record);
+    }
+}
+
+/// The owner's code has died in a deputy.
+pub(super) fn has_died(record: &Record) {
+    record.watch.budget.count_oopses(1);
+    pr_warn!(
+        "code of {} has crashed at the end of child {}\n",
+        record.owner(),
+        record.id
+    );
 }

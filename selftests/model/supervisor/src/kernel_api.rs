@@ -104,6 +104,7 @@ pub mod code {
     pub const ENOMEM: Error = Error(-12);
     pub const EBUSY: Error = Error(-16);
     pub const EPIPE: Error = Error(-32);
+    pub const ETIMEDOUT: Error = Error(-110);
     pub const ESTALE: Error = Error(-116);
     pub const ERESTARTSYS: Error = Error(-512);
 }
@@ -153,7 +154,7 @@ pub mod str {
 }
 
 pub mod sync {
-    use super::{Flags, Result};
+    use super::{code::ETIMEDOUT, time::Jiffies, Flags, Result};
     use core::{
         cell::{Cell, RefCell, RefMut},
         mem::MaybeUninit,
@@ -239,6 +240,13 @@ pub mod sync {
                 crate::world::go_on();
             }
             assert!(self.is_done(), "a wait that nothing ends");
+        }
+
+        pub fn wait_timeout(&self, limit: Jiffies) -> Result<Jiffies> {
+            if !self.is_done() {
+                crate::world::go_on();
+            }
+            self.is_done().then_some(limit).ok_or(ETIMEDOUT)
         }
     }
 
