@@ -191,7 +191,8 @@ impl Child {
         self.record.watch.kick();
     }
 
-    /// Asks the child to end, and waits until it has, or was given up.
+    /// Asks the child to end, and waits until it has, or was given up. Drops what it has left,
+    /// unless its owner goes already: then that is for [`close`](Self::close).
     fn stop(&self, whom: For) {
         let mut outer = Token::outermost();
         loop {

@@ -49,6 +49,13 @@ fn push(chain: &mut Chain, mut generation: KBox<Generation>) {
     *chain = Some(generation);
 }
 
+/// Generations that were joined, and their owner, which their destructors are code of.
+pub(super) struct Remains {
+    // First: it is held until they have gone.
+    _generations: Chain,
+    _pin: Pin,
+}
+
 /// The generations of a child, and what its owner has said of them.
 pub(super) struct Body {
     /// `None` once the owner goes: from then on nothing of it is run, nor dropped, any more.
@@ -192,9 +199,16 @@ impl Body {
         self.given_up.is_some()
     }
 
-    /// Takes what is the owner's, to be dropped by it when the lock is not held.
-    pub(super) fn take_remains(&mut self) -> Chain {
-        self.remains.take()
+    /// Takes what is the owner's, to be dropped when the lock is not held. If the owner goes, it
+    /// stays for [`close`](Self::close), which who frees the owner waits for.
+    pub(super) fn take_remains(&mut self) -> Option<Remains> {
+        // While there are any the owner is there.
+        self.remains.as_ref()?;
+        let pin = self.new_pin()?;
+        Some(Remains {
+            _generations: self.remains.take(),
+            _pin: pin,
+        })
     }
 
     /// Lets go of all that is the owner's. What is in quarantine keeps it, and `pin` then holds it.

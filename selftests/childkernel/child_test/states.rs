@@ -2,22 +2,23 @@
 
 //! States and identities.
 
-use super::{eventually, spawn};
+use super::{eventually, spawn, MODULE};
 use childkernel::{
-    child::{find, Handle, State},
+    child::{find, Builder, Handle, State},
     new_completion,
     sync::{
         atomic::{Atomic, Relaxed},
         Completion,
     },
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{bindings, prelude::*, sync::Arc};
 
 cases!(child_states:
     states_table,
     states_of_a_life,
     states_after_an_error,
     states_stop_ends_a_wait,
+    states_left_with_the_owner_held,
     identity_of_a_generation,
 );
 
@@ -146,4 +147,54 @@ fn identity_of_a_generation() -> Result {
     let other = spawn(c"other", body)?;
     ensure!(other.record().identity() != first && find(first).err() == Some(ESRCH));
     Ok(())
+}
+
+/// What a generation has left is dropped outside of all locks, by code of its owner's, which is held
+/// meanwhile: whoever stops the child need not be the owner.
+fn states_left_with_the_owner_held() -> Result {
+    /// How many hold this module.
+    fn holders() -> i32 {
+        // SAFETY: It is this module, and not built in.
+        unsafe { bindings::module_refcount(MODULE.as_ptr()) }
+    }
+
+    struct Left(Arc<Atomic<i32>>);
+
+    impl Drop for Left {
+        fn drop(&mut self) {
+            self.0.store(holders(), Relaxed);
+        }
+    }
+
+    if MODULE.as_ptr().is_null() {
+        // What is built in does not go.
+        return Ok(());
+    }
+    let held = Arc::new(Atomic::<i32>::new(-1), GFP_KERNEL)?;
+    let theirs = held.clone();
+    let child = Builder::new(&MODULE, c"leaves").spawn_with(
+        move || Ok(Left(theirs.clone())),
+        |ctx, _| {
+            ctx.add_ops(1);
+            while !ctx.should_stop() {
+                ctx.sleep(5);
+            }
+            Ok(())
+        },
+    )?;
+    // What was in quarantine before may be let go of meanwhile.
+    for _ in 0..20 {
+        // One that is stopped before it first runs has nothing to leave.
+        let record = child.record();
+        ensure!(eventually(|| record.ops() == u64::from(record.generation())));
+        let before = holders();
+        child.stop();
+        let after = holders();
+        if before == after {
+            ensure!(held.load(Relaxed) == before + 1);
+            return Ok(());
+        }
+        child.restart()?;
+    }
+    Err(EBUSY)
 }
