@@ -361,10 +361,14 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
-    // First, or there would be more children.
-    entry::owner_goes(owner);
-    // A child may leave something to reclaim, and a destructor may forget a child.
-    while join_forgotten(owner) || rcu::flush_module(module) {}
+    // A child may leave something to reclaim, or an entry point; a destructor may forget a child.
+    loop {
+        // First, or there would be more children.
+        let points = entry::owner_goes(owner);
+        if !join_forgotten(owner) && !points && !rcu::flush_module(module) {
+            return;
+        }
+    }
 }
 
 /// Joins the children that a module has forgotten, and says whether there were any.

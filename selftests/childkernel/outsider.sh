@@ -77,6 +77,10 @@ goes() {
 	json 'children == []' 'locks == []'
 	find_threads
 	[ -z "${PID[forgotten]:-}" ] || fail "its thread is there"
+	# What that one has registered when it was joined goes as well.
+	check_logged '^childkernel: entry point too-late goes with its module$' 1
+	! echo "spawn x entry=too-late" 2>/dev/null >"$DEBUGFS/control" || fail "its code can still be run"
+	check_logged '^childkernel: entry=too-late: ' 1
 	# The library is as good as before.
 	insert "$OUTSIDER" || fail "insmod outsider again: $ERROR"
 	unload outsider

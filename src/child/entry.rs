@@ -321,13 +321,15 @@ impl fmt::Display for Names {
     }
 }
 
-/// Takes back what a module that goes has forgotten to.
-pub(super) fn owner_goes(owner: usize) {
+/// Takes back what a module that goes has forgotten to, and says whether there was anything.
+pub(super) fn owner_goes(owner: usize) -> bool {
+    let mut any = false;
     loop {
         let forgotten = POINTS.with(&mut Token::outermost(), |points| {
             points.iter().find(|point| point.owner == owner).cloned()
         });
-        let Some(point) = forgotten else { return };
+        let Some(point) = forgotten else { return any };
+        any = true;
         pr_warn!("entry point {} goes with its module\n", point.name());
         point.take_back();
     }

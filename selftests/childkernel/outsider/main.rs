@@ -6,7 +6,7 @@
 //! looks at what stays until unload from outside.
 
 use childkernel::{
-    child::{Builder, Handle, State},
+    child::{entry, Builder, Handle, State},
     stats::Counted,
     sync::{atomic::Atomic, RcuList, SpinLock},
 };
@@ -73,7 +73,7 @@ fn report(name: &str, result: Result) {
 
 type Check = fn(&'static ThisModule) -> Result;
 
-const CHECKS: [(&str, Check); 17] = [
+const CHECKS: [(&str, Check); 18] = [
     ("spinlock", locks::spinlock),
     ("mutex", locks::mutex),
     ("seqlock", locks::seqlock),
@@ -141,12 +141,12 @@ impl kernel::Module for Outsider {
         })?;
 
         // The library joins this one when the module goes.
-        lose(Builder::new(module, c"forgotten").spawn(|ctx| {
+        lose(Builder::new(module, c"forgotten").spawn(move |ctx| {
             while !ctx.should_stop() {
                 ctx.add_ops(1);
                 ctx.sleep(10);
             }
-            Ok(())
+            lose(entry::register(module, c"too-late", |_| Ok(()))?)
         })?)?;
 
         Ok(Self {
