@@ -161,7 +161,8 @@ impl Child {
         body.start(&self.record, &mut token)
     }
 
-    /// A step by the supervisor, who waits for nobody. Says when to look again, at the latest.
+    /// A step by the supervisor, who waits for nobody but readers of the files that a child leaves
+    /// behind which has ended in quarantine, its handle gone. Says when to look again, at the latest.
     fn attend_if_free(&self, period: Jiffies) -> Option<Jiffies> {
         let mut token = Token::outermost();
         let (wish, buried, pin) = {
@@ -186,9 +187,9 @@ impl Child {
     /// Nobody finds it any more.
     fn unlist(&self) {
         CHILDREN.remove(&mut Token::outermost(), self);
-        directory::remove(&self.record);
         // The supervisor may have missed another for it.
         self.record.watch.kick();
+        directory::remove(&self.record);
     }
 
     /// Asks the child to end, and waits until it has, or was given up. Drops what it has left,
