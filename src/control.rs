@@ -366,15 +366,16 @@ fn restart_rules(what: &Spawn<'_>) -> Restart {
 
 /// Lets go of children whose module has gone.
 fn sweep() {
-    let Ok(listed) = child::list() else { return };
     let mut token = Token::outermost();
-    loop {
-        let left = CHILDREN.with(&mut token, |all| {
-            let is_listed = |id| listed.iter().any(|record| record.id() == id);
-            let left = all.iter().find(|owned| !is_listed(owned.record().id()));
-            left.cloned()
-        });
-        let Some(left) = left else { return };
-        CHILDREN.remove(&mut token, &left);
+    // In this order: a child is listed before it is here.
+    let Ok(owned) = CHILDREN.collect(&mut token, |owned| Some(owned.clone())) else {
+        return;
+    };
+    let Ok(listed) = child::list() else { return };
+    for owned in &owned {
+        let id = owned.record().id();
+        if !listed.iter().any(|record| record.id() == id) {
+            CHILDREN.remove(&mut token, owned);
+        }
     }
 }
