@@ -94,9 +94,8 @@ impl Drop for Session {
         self.shared.stop.store(true, Relaxed);
         // Stops and joins them.
         self.children.clear();
-        // A child that was stopped before it first ran was not there to end the load.
-        if complete && self.shared.alive.load(Acquire) != 0 {
-            self.shared.end(&mut Token::outermost());
+        if complete {
+            self.shared.settle();
         }
     }
 }
@@ -116,6 +115,8 @@ struct Shared {
     begin: Completion,
     /// Ends all at once; they are joined one after the other.
     stop: Atomic<bool>,
+    /// Those that have begun to work.
+    begun: Atomic<usize>,
     alive: Atomic<usize>,
     arrived: Atomic<usize>,
     ops: Atomic<u64>,
@@ -133,6 +134,7 @@ impl Shared {
                 children: plan.children,
                 begin <- new_completion!("childkernel_load_begin"),
                 stop: Atomic::new(false),
+                begun: Atomic::new(0),
                 alive: Atomic::new(plan.children),
                 arrived: Atomic::new(0),
                 ops: Atomic::new(0),
@@ -148,6 +150,7 @@ impl Shared {
             // Stopped before it began.
             return Ok(());
         }
+        self.begun.fetch_add(1, Relaxed);
         let seconds = self.config.seconds;
         // Those of earlier generations, which worked at another load.
         let (ops, violations) = (ctx.ops(), ctx.violations());
@@ -176,6 +179,25 @@ impl Shared {
             ctx.add_violations(found);
         }
         result
+    }
+
+    /// When all have gone. The last one that ends checks the load. If some never ran, as they were
+    /// stopped before they had a CPU, that is left to be done.
+    fn settle(&self) {
+        let left = self.alive.load(Acquire);
+        let begun = self.begun.load(Relaxed);
+        let ended = self.children.saturating_sub(left);
+        if begun != ended {
+            // What they had taken is still taken, and what they have done was not added up.
+            pr_warn!(
+                "{}: end: {}, not checked: {} died at work\n",
+                self.kind.name(),
+                self.who.to_str().unwrap_or("?"),
+                begun.saturating_sub(ended)
+            );
+        } else if left != 0 {
+            self.end(&mut Token::outermost());
+        }
     }
 
     /// Ends the session when all its children have, and returns the violations that this shows.

@@ -127,6 +127,21 @@ forgotten() {
 	check_logged 'goes without child [0-9]+ .*: joining it$' 4
 }
 
+# A load that has lost a child is not checked: what that one has done was not added
+# up, and what it held nobody gives back.
+at_work() {
+	local id
+	load watchdog_ms=10 workload=counter primitive=spinlock children=2
+	snapshot
+	id=$(value 'children[0]["id"]')
+	echo "crash $id panic" >"$DEBUGFS/control" || fail "crash: it fails"
+	wait_logged "child $id .* ended: crashed" 20
+	unload childkernel
+	check_logged_oopses 1 panic count-spin
+	check_logged 'counter/spinlock: end: 2 children, not checked: 1 died at work$' 1
+	check_logged ': (SUCCESS|FAILURE)$' 0
+}
+
 # The library is as good as before, and what is tainted is what must be.
 sound_again() {
 	local taint
@@ -148,7 +163,7 @@ lockdown() {
 }
 
 cases crash_test
-begin $((8 + ${#CASES[@]}))
+begin $((9 + ${#CASES[@]}))
 [ -e "$FILE" ] || skip_all "CK_EXTERN_DIR has no crash_test/crash_test.ko"
 try_keep "the cases are there" come oops_budget=10000
 for case in "${CASES[@]}"; do
@@ -159,6 +174,7 @@ try_dead "200 errors leave what there was" again cycles_error 0 any
 try_dead "30 crashes leave what there was" again cycles_crash 30 panic
 try_dead "the oops budget ends restarts" budget
 try_dead "dead children go with their owner" forgotten
+try_dead "a load that lost a child is not checked" at_work
 try "the library is sound after that" sound_again
 if [ -w /sys/kernel/security/lockdown ]; then
 	try "lockdown: reading works, writing does not" lockdown

@@ -9,14 +9,14 @@ TAINT_WARN=$((1 << 9))
 # What a task_struct takes, at most.
 TASK_KIB=16
 
-# check_oopses N KIND: the log, on standard input, has so many oopses, of this
-# kind and of no threads but those that are called crash, and no other splat: no
+# check_oopses N KIND [NAME]: the log, on standard input, has so many oopses, of this
+# kind and of no threads but those that are called crash, or NAME, and no other splat: no
 # lockup, no stall, nothing of what is held. But who dies inside an RCU read-side
 # critical section ends inside it, and a kernel that looks for who sleeps there
 # says so.
 check_oopses() {
 	local found
-	found=$(awk -v expected="$1" -v kind="$2" -v splat="$SPLAT" '
+	found=$(awk -v expected="$1" -v kind="$2" -v splat="$SPLAT" -v whose="^${3:-crash}(/[0-9a-z]+)?$" '
 		/^rust_kernel: panicked at/ { n["panic"]++; next }
 		/^kernel BUG at/ { n["bug"]++; next }
 		/^BUG: kernel NULL pointer dereference/ { n["null"]++; next }
@@ -34,7 +34,7 @@ check_oopses() {
 			name = $0
 			sub(/.* Comm: /, "", name)
 			sub(/ .*/, "", name)
-			if (name !~ /^crash(\/[0-9a-z]+)?$/)
+			if (name !~ whose)
 				print "not one of ours: " $0
 			next
 		}
@@ -60,7 +60,7 @@ check_logged_oopses() {
 
 # What results.py is to excuse in the log; who dies is called so in each of them.
 expect_oopses() {
-	echo "childkernel-selftest: expect-begin Comm: crash" >/dev/kmsg
+	echo "childkernel-selftest: expect-begin Comm: (crash|count-)" >/dev/kmsg
 }
 
 expect_no_more() {

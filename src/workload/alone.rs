@@ -10,13 +10,7 @@ use super::{
     kind::{Granularity, Kind, Loads, Plan, PrimitivesOf, Roles, Shown, KINDS},
     Config, Shared,
 };
-use crate::{
-    child::Context,
-    sync::{
-        atomic::{Acquire, Atomic, Relaxed},
-        Token,
-    },
-};
+use crate::child::Context;
 use kernel::{prelude::*, str::CString, sync::Arc};
 
 /// What a child is to run.
@@ -109,46 +103,22 @@ impl Alone {
         let shared = Shared::new(self.kind, &plan, Config::alone(), who)?;
         // All threads are there before the first of them runs.
         shared.begin.complete_all();
-        Ok(AtWork {
-            shared,
-            begun: Atomic::new(0),
-        })
+        Ok(AtWork(shared))
     }
 }
 
 /// One generation at its load.
-pub(crate) struct AtWork {
-    shared: Arc<Shared>,
-    /// Threads that have begun.
-    begun: Atomic<usize>,
-}
+pub(crate) struct AtWork(Arc<Shared>);
 
 impl AtWork {
     /// What each thread of the child runs.
     pub(crate) fn run(&self, ctx: &mut Context<'_>) -> Result {
-        self.begun.fetch_add(1, Relaxed);
-        self.shared.run(ctx.index(), ctx)
+        self.0.run(ctx.index(), ctx)
     }
 }
 
 impl Drop for AtWork {
-    /// The last thread that ends checks the load. If some never ran, as the child was stopped before
-    /// they had a CPU, that is left to be done.
     fn drop(&mut self) {
-        let shared = &self.shared;
-        let left = shared.alive.load(Acquire);
-        let begun = self.begun.load(Relaxed);
-        let ended = shared.children.saturating_sub(left);
-        if begun != ended {
-            // What they had taken is still taken, and what they have done was not added up.
-            pr_warn!(
-                "{}: end: {}, not checked: {} died at work\n",
-                shared.kind.name(),
-                shared.who.to_str().unwrap_or("?"),
-                begun.saturating_sub(ended)
-            );
-        } else if left != 0 {
-            shared.end(&mut Token::outermost());
-        }
+        self.0.settle();
     }
 }
