@@ -365,6 +365,7 @@ impl Body {
     fn conclude(&mut self, record: &Arc<Record>, token: &mut Inside<'_>, end: End) {
         let now = record.now();
         record.outcome.store(end.to_word(), Relaxed);
+        record.concluded.store(end.to_word(), Relaxed);
         record.history.push(
             token,
             Past {

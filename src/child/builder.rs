@@ -256,6 +256,7 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
                 state: state::StateCell::new(),
                 generations: Generations::new(),
                 outcome: Atomic::new(0),
+                concluded: Atomic::new(0),
                 slots,
                 memory: Arc::new(arena::Meter::new(self.memory), GFP_KERNEL)?,
                 ended <- new_completion!("childkernel_ended"),

@@ -120,6 +120,8 @@ pub struct Record {
     pub(super) generations: Generations,
     /// How the present generation has ended, or is about to.
     pub(super) outcome: Atomic<u64>,
+    /// How the last one has that was concluded: who waited for it may come when the next one runs.
+    pub(super) concluded: Atomic<u64>,
     pub(super) slots: KVec<Slot>,
     pub(super) memory: Arc<Meter>,
     /// Completed when a generation has ended that none follows by itself, until one does.
@@ -243,6 +245,7 @@ impl Record {
 
     /// Waits until it has ended and is not started again by itself, or the wait is interrupted,
     /// and says how it has ended. Stops nothing. Not to be called by a thread of that same child.
+    /// One that is started by hand at that moment may be waited for until it ends again.
     ///
     /// Context: process, may sleep.
     ///
@@ -251,7 +254,7 @@ impl Record {
     /// `ERESTARTSYS` when interrupted by a signal or, in a child, by a request to stop.
     pub fn wait(&self) -> Result<End> {
         self.ended.wait_interruptible()?;
-        Ok(self.end())
+        Ok(self.last_end())
     }
 
     /// The same, for at most `limit` jiffies.
@@ -261,7 +264,11 @@ impl Record {
     /// `ETIMEDOUT` when the limit is over, `ERESTARTSYS` when interrupted.
     pub fn wait_timeout(&self, limit: Jiffies) -> Result<End> {
         self.ended.wait_interruptible_timeout(limit)?;
-        Ok(self.end())
+        Ok(self.last_end())
+    }
+
+    fn last_end(&self) -> End {
+        End::from_word(self.concluded.load(Relaxed))
     }
 
     /// How its present generation has ended, or [`End::Returned`] if it has not.

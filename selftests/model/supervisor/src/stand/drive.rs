@@ -129,6 +129,7 @@ impl Child {
             state: StateCell::new(),
             generations: Generations::new(),
             outcome: Atomic::new(0),
+            concluded: Atomic::new(0),
             slots: vec![(); setup.threads],
             memory: Arc::new(Meter, GFP_KERNEL)?,
             ended: Completion::default(),

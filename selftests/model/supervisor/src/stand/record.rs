@@ -82,6 +82,7 @@ pub struct Record {
     pub(super) state: StateCell,
     pub(super) generations: Generations,
     pub(super) outcome: Atomic<u64>,
+    pub(super) concluded: Atomic<u64>,
     pub(super) slots: Vec<()>,
     pub(super) memory: Arc<Meter>,
     pub(super) ended: Completion,
