@@ -19,7 +19,8 @@ use kernel::{
 pub enum Nothing {}
 
 /// The counters of one thread. Only that thread writes them, so they have a cache line for
-/// themselves.
+/// themselves; but for one in quarantine that goes on, beside the thread that has followed it.
+/// Operations that both count at once may be counted once.
 #[repr(align(64))]
 pub(super) struct Slot {
     pub(super) ops: Atomic<u64>,
@@ -206,8 +207,7 @@ impl<'a, T: Send + 'static> Context<'a, T> {
 
     /// Counts `n` violations.
     pub fn add_violations(&mut self, n: u64) {
-        let violations = &self.core.slot.violations;
-        violations.store(violations.load(Relaxed).wrapping_add(n), Relaxed);
+        self.core.slot.violations.fetch_add(n, Relaxed);
     }
 
     /// The violations that this thread has counted, all generations.
