@@ -214,7 +214,8 @@ impl<T: Send + 'static, C: Channel<T>> Sender<T, C> {
     /// Sends as many of these values as there is room for, the first ones, and takes them off the
     /// vector. Returns how many. From any context, as [`try_send`](Self::try_send).
     ///
-    /// The receiver gets them one after the other, with none of other senders in between.
+    /// The receiver gets them one after the other, with none of other senders in between
+    /// ([`Guarded`] does not promise that).
     ///
     /// # Errors
     ///

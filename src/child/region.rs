@@ -12,7 +12,7 @@
 //! | | |
 //! |---|---|
 //! | C header | [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h) |
-//! | context | making, lending, revoking and dropping a region: process; viewing, ending a view, dropping what was lent: process, softirq and hardirq |
+//! | context | making, lending, revoking and dropping a region: process; viewing, ending a view, dropping what was lent: process, softirq and hardirq (but process alone once a thread has died in a view: a mutex is taken then) |
 //! | safe against | preempt-safe, SMP-safe and interrupt-safe: each word is an atomic, two of them are not one; a view keeps its pages mapped |
 //! | sleeps | all that a region does; views never do |
 //! | `PREEMPT_RT` | in hardirq neither end a view nor drop what was lent: the last one wakes any number of threads |

@@ -3,8 +3,9 @@
 //! The rival that the lock-free ring is tested and measured against: a queue under a spinlock, and
 //! two semaphores that count what is in it and what has room.
 //!
-//! It promises the same, with one difference: C has no wait for a semaphore that has both a limit
-//! and an ear for a request to stop. So its timed waits end by their limit only.
+//! It promises the same, with two differences. C has no wait for a semaphore that has both a limit
+//! and an ear for a request to stop, so its timed waits end by their limit only. And a batch is sent
+//! one by one, so that what others send may come in between.
 
 use super::{Channel, SendError, Wait};
 use crate::{
