@@ -29,8 +29,9 @@ from control_random import do_random  # noqa: E402
 
 def do_commands(control):
     control.learn()
-    idle = control.spawn("spawn lazy entry=idle threads=3 cpus=1 nice=5 memory=64k\n",
-                         Kid("lazy", "idle", "child_test", 3, 1 if 1 in control.cpus else None))
+    cpu = max(control.cpus)
+    idle = control.spawn(f"spawn lazy entry=idle threads=3 cpus={cpu} nice=5 memory=64k\n",
+                         Kid("lazy", "idle", "child_test", 3, cpu))
     control.compare("spawn lazy")
     load = control.spawn("spawn busy workload=counter primitive=mutex threads=2 nice=19",
                          Kid("busy", "counter/mutex", "childkernel", 2, None))

@@ -33,7 +33,7 @@ caught() {
 
 # After a twin the same module, loaded again, is sound.
 sound_again() {
-	caught counter/spinlock workload=counter twin=unlocked
+	caught memory/arena workload=memory twin=overlap
 	unload childkernel
 	mark
 	load workload=all seconds="$LASTS"
@@ -61,6 +61,11 @@ TWINS=(
 	"requests/call workload=requests twin=swapped"
 )
 
+# needs_two TWIN: whether its mistake shows only when two do it at once.
+needs_two() {
+	[[ $1 == @(counter/|record/|table/|*twin=nograce)* ]]
+}
+
 if [ -e "$CHILDKERNEL" ] && ! modinfo -p "$CHILDKERNEL" | grep -q '^twin:'; then
 	ktap_print_header
 	skip_all "the module is built without TWINS"
@@ -68,7 +73,11 @@ fi
 begin $((${#TWINS[@]} + 1))
 for twin in "${TWINS[@]}"; do
 	read -ra words <<<"$twin"
-	try "${twin#* }" caught "${words[@]}"
+	if [ "$(nproc)" -eq 1 ] && needs_two "$twin"; then
+		try_skip "${twin#* }" "needs two CPUs"
+	else
+		try "${twin#* }" caught "${words[@]}"
+	fi
 done
 try "sound again after a twin" sound_again
 finish
