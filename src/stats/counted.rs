@@ -19,6 +19,10 @@ use kernel::{prelude::*, sync::Arc};
 ///
 /// Context and order are those of `L`. Creating and dropping it sleeps.
 ///
+/// It is tried first, so as to know whether it waits, and lockdep does not take a lock that was
+/// tried for one that was waited for: a wrong order, or a wait where none may be, is reported only
+/// once there was a wait. What waits on a condition with its guard still holds it, for the times.
+///
 /// # Examples
 ///
 /// ```ignore

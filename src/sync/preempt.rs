@@ -7,8 +7,10 @@
 //!
 //! All three count, so they nest and may be dropped in any order. On `PREEMPT_RT` one exception has
 //! to be kept by who writes the code, as in C: bottom halves that were disabled where a thread could
-//! be preempted are enabled where it can be, so after what else was taken later. There they are a
-//! lock and an RCU read-side critical section, which `local_bh_enable()` else does not end.
+//! be preempted are enabled where it can be, so after what else was taken later; and those that were
+//! disabled where it could not be are enabled where it can not be, so before what was taken earlier.
+//! There they are a lock and an RCU read-side critical section, which `local_bh_enable()` else does
+//! not end, or ends though it was not begun.
 //!
 //! # At a glance
 //!

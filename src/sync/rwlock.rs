@@ -20,7 +20,7 @@
 //! | safe against | preempt-safe: yes; SMP-safe: yes; interrupt-safe: `Bh` against soft interrupts, `Irq` against both, the other against neither |
 //! | sleeps | no, and nothing that sleeps may be done while one is held |
 //! | `PREEMPT_RT` | a sleeping lock: preemption and interrupts stay on, hard interrupts must not even try; writers may starve |
-//! | fairness | readers and writers queue as for a spinlock; but a reader in an interrupt goes past a writer that waits, so enough of them starve it |
+//! | fairness | readers and writers queue as for a spinlock; but a reader in an interrupt, or with bottom halves off as all of [`RwLockBh`], goes past a writer that waits, so enough of them starve it |
 //! | cost | an atomic operation each way, readers too, all on one cache line |
 //! | order | taking is an acquire, releasing a release: readers see what writers did before, writers all that readers did |
 //! | errors | none: it waits for ever; a thread that reads twice does so as soon as a writer waits in between |
@@ -224,7 +224,8 @@ impl<T, V: Variant> RwLockIn<T, V> {
         }
     }
 
-    /// Spins until there is no writer. Outside interrupts those that wait go first.
+    /// Spins until there is no writer. Those that wait go first, but not before a reader in an
+    /// interrupt, or with bottom halves off.
     #[inline]
     pub fn read(&self) -> ReadGuard<'_, T, V> {
         // SAFETY: The lock is initialised, as in all methods below.
