@@ -126,16 +126,25 @@ def rows(text):
             yield fields
 
 
+# A method of a lock with statistics.
+COUNTED = re.compile(r"_RNvM[s0-9_]*NtNtCs[0-9A-Za-z]+_11childkernel5stats7counted")
+
+
 def caller_of(fields, symbols):
-    """Of a row by caller: the function that perf has named, with its whole name."""
+    """Of a row by caller: the function that perf has named, with its whole name.
+
+    A lock whose statistics take times waits in a function of its own: of that the caller.
+    """
     named = fields[5].split("+")[0]
+    caller = None
     for frame in (fields[6] if len(fields) > 6 else "").split(":"):
         address, _, name = frame.strip().partition(" ")
-        if address.startswith("0x") and name.startswith(named[:100]):
-            whole = symbols.find(int(address, 16))
-            if whole and whole.startswith(named[:100]):
-                return short(demangle(whole))
-    return short(demangle(named))
+        whole = symbols.find(int(address, 16)) if address.startswith("0x") else None
+        if whole and (caller or name.startswith(named[:100]) and whole.startswith(named[:100])):
+            caller = whole
+            if not COUNTED.match(caller):
+                break
+    return short(demangle(caller or named))
 
 
 def read(directory, name):

@@ -150,6 +150,20 @@ class Names(unittest.TestCase):
         self.assertEqual(perf.caller_of(row, perf.Symbols(KALLSYMS.splitlines())),
                          perf.short(perf.demangle(WORK)))
 
+    def test_caller_of_a_lock_that_takes_the_time(self):
+        taken = ("_RNvMNtNtCs4l16JZErtQ0_11childkernel5stats7countedINtB2_7CountedINtNtNtCsb5MLIFM"
+                 "WygY_6kernel4sync4lock4LockyNtNtB12_5mutex12MutexBackendEE10take_timedB6_")
+        symbols = perf.Symbols(
+            f"{KALLSYMS}ffffffffc0629000 t {taken}\t[childkernel]\n".splitlines())
+        stack = (f"0xffffffff84d5dc6e __mutex_lock.constprop.0+0x220: "
+                 f"0xffffffffc062921e {taken[:127]}: 0xffffffffc062858c {WORK[:127]}: "
+                 f"0xffffffff84f8cd95 kthread+0xe5")
+        row = ["29", "4673039674", "1083725973", "161139299", "mutex", taken[:127], stack]
+        self.assertEqual(perf.caller_of(row, symbols), perf.short(perf.demangle(WORK)))
+        # Not without the rest of the stack.
+        row[6] = f"0xffffffffc062921e {taken[:127]}"
+        self.assertEqual(perf.caller_of(row, symbols), perf.short(perf.demangle(taken)))
+
 
 if __name__ == "__main__":
     unittest.main()
