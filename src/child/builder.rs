@@ -172,9 +172,9 @@ impl<'a, T: Send + 'static> Builder<'a, T> {
     /// One that is started by hand does not wait for it; if so many follow that one ends while the
     /// end before it waits for the hook, the log says that it is missed.
     ///
-    /// It runs in a thread of its own, in process context. It may take its time, and may stop the
-    /// child or start it again; it must neither drop the child's handle nor wait for its end, as
-    /// both wait for it.
+    /// It runs in a thread of its own, in process context, or, where none can be made any more, in
+    /// the one that drops the child's handle. It may take its time, and may stop the child or start
+    /// it again; it must neither drop the child's handle nor wait for its end, as both wait for it.
     pub fn on_exit<H: Fn(&Exit) + Send + Sync + 'static>(mut self, hook: H) -> Self {
         let code = <H as OnExit>::call as fn(&H, &Exit);
         self.hook_code = Some(code as usize);

@@ -39,7 +39,7 @@ impl Leftovers {
         let mut errand = Some(Errand::Tell(hook, exit));
         match Deputy::send(record.name(), &record.watch, &mut errand) {
             Ok(deputy) => join(deputy, record),
-            // There is no thread for it: its own does it, or one that waits for its module to go.
+            // No thread can be made for it, so this one does it: its module is here as long.
             Err(_) => {
                 if let Some(Errand::Tell(hook, exit)) = errand {
                     hook.call(&exit);
