@@ -166,6 +166,8 @@ REFUSED = re.compile(r"^[a-z_]+: [^:]+: valid are ")
 WATCHES = re.compile(r"^rcu: .* debug is enabled\.$|^kmemleak: |^INFO: lockdep is turned off\.$")
 MARK = re.compile(r"childkernel-selftest: expect-(begin|end)\s*(.*)")
 STAMP = re.compile(r"^\[\s*([\d.]+)\](?:\[[^]]*\])?\s?")
+# A console that was taken away in the middle of a message says this, and the message from its start.
+REPLAY = "** replaying previous printk message **"
 # A splat's lines follow each other; this far apart they are two.
 SPLAT_LINES = 80
 
@@ -175,6 +177,7 @@ def splats(lines):
     found = []
     expect = None
     current = None
+    replayed = False
     for number, line in enumerate(lines, 1):
         stamp = STAMP.match(line)
         text = line[stamp.end():].rstrip() if stamp else line.rstrip()
@@ -184,6 +187,14 @@ def splats(lines):
             current = None
             continue
         if REFUSED.search(text) or WATCHES.search(text):
+            continue
+        if text == REPLAY:
+            replayed = True
+            continue
+        again = replayed and current and stamp and text == current["text"] and \
+            float(stamp.group(1)) == current["at"]
+        replayed = False
+        if again:
             continue
         header = HEADER.search(text)
         more = MORE.search(text)

@@ -205,6 +205,14 @@ class SplatTest(unittest.TestCase):
                      "INFO: lockdep is turned off."):
             self.assertEqual(self.splats(f"[    1.000000] {line}\n"), [], line)
 
+    def test_message_replayed(self):
+        cut = PANIC.splitlines(True)[0] + "[    7.000000] index out\n" + results.REPLAY + "\n"
+        found = self.splats(begin("Oops: ") + cut + PANIC + FINISH)
+        self.assertEqual([announced for _, announced in found], [True])
+        # Another one of the same words, some time later.
+        later = PANIC.replace("[    7.", "[    9.")
+        self.assertEqual(len(self.splats(begin("Oops: ") + cut + later + FINISH)), 2)
+
     def test_lockdep_is_off_inside_of_a_splat(self):
         log = "".join(f"[    1.000000] {line}\n" for line in (
             "childkernel-selftest: expect-begin Comm: crash",
