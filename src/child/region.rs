@@ -12,7 +12,7 @@
 //! | | |
 //! |---|---|
 //! | C header | [`include/linux/vmalloc.h`](srctree/include/linux/vmalloc.h) |
-//! | context | making, lending, revoking and dropping a region: process; viewing, ending a view, dropping what was lent: process, softirq and hardirq (but process alone once a thread has died in a view: a mutex is taken then) |
+//! | context | making, lending, revoking and dropping a region: process; viewing, ending a view, dropping what was lent: process, softirq and hardirq |
 //! | safe against | preempt-safe, SMP-safe and interrupt-safe: each word is an atomic, two of them are not one; a view keeps its pages mapped |
 //! | sleeps | all that a region does; views never do |
 //! | `PREEMPT_RT` | in hardirq neither end a view nor drop what was lent: the last one wakes any number of threads |
@@ -48,7 +48,11 @@ use crate::{
         rcu, Completion,
     },
 };
-use core::{marker::PhantomData, mem::size_of, ops::Deref};
+use core::{
+    marker::PhantomData,
+    mem::{size_of, ManuallyDrop},
+    ops::Deref,
+};
 use kernel::{
     container_of, new_mutex,
     prelude::*,
@@ -115,8 +119,8 @@ const REVOKED: u64 = 1 << 63;
 ///
 /// # Invariants
 ///
-/// While `users` is not `REVOKED` alone, `mapping` is there, and `words` are its words. Once it is,
-/// it stays so, and exactly one has made it so, who was told.
+/// While `users` is not `REVOKED` alone, `mapping` is there, `words` are its words and `at` is its
+/// address. Once it is, it stays so, and exactly one has made it so, who was told.
 #[pin_data(PinnedDrop)]
 struct Lend {
     words: Words,
@@ -124,9 +128,11 @@ struct Lend {
     /// Completed for good when `users` is `REVOKED` alone.
     #[pin]
     idle: Completion,
-    /// Also held while it is undone, so that it is when another finds it gone.
+    /// Also held while it is undone, so that it is when another finds it gone. What is left in it
+    /// in the end is not undone.
     #[pin]
-    mapping: Mutex<Option<KBox<Mapping>>>,
+    mapping: Mutex<ManuallyDrop<Option<KBox<Mapping>>>>,
+    at: usize,
     #[pin]
     reclaim: Opaque<rcu::Reclaim>,
 }
@@ -143,7 +149,11 @@ impl Lend {
             words: mapping.words,
             users: Atomic::new(0),
             idle <- new_completion!("childkernel_region_idle"),
-            mapping <- new_mutex!(Some(mapping), "childkernel_region_mapping"),
+            at: core::ptr::from_ref(&*mapping).addr(),
+            mapping <- new_mutex!(
+                ManuallyDrop::new(Some(mapping)),
+                "childkernel_region_mapping"
+            ),
             reclaim: Opaque::uninit(),
         });
         Arc::pin_init(lend, GFP_KERNEL)
@@ -192,7 +202,7 @@ impl Lend {
         let idle = self.idle.is_done();
         if idle {
             // INVARIANT: `users` is `REVOKED` alone.
-            *self.mapping.lock() = None;
+            **self.mapping.lock() = None;
         }
         idle
     }
@@ -226,9 +236,8 @@ impl PinnedDrop for Lend {
         // Whoever views it has borrowed what refers to this. So such a user has died, or has
         // forgotten its view; but what it has left behind may still be used.
         if self.users.load(Relaxed) & !REVOKED != 0 {
-            if let Some(mapping) = self.mapping.lock().take() {
-                Mapping::keep(mapping);
-            }
+            // Nor is the lock taken, as this may be an interrupt.
+            Mapping::keep(self.at);
         }
     }
 }

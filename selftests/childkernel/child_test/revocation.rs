@@ -7,7 +7,7 @@ use super::{
     lose::lose,
     regions::{page_at, region, sevens},
     skip, spawn,
-    timers::{Hard, Interrupt},
+    timers::{Hard, HardUnlessRt, Interrupt},
     MODULE,
 };
 use childkernel::{
@@ -15,7 +15,10 @@ use childkernel::{
         region::{pages, quarantined_pages, ReadWord},
         Builder, Context, Handle, ReadOnly, ReadWrite, Shared, State,
     },
-    sync::atomic::{Acquire, Atomic, Relaxed, Release},
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        new_spinlock_irq, SpinLockIrq,
+    },
 };
 use kernel::{
     new_mutex,
@@ -34,6 +37,7 @@ cases!(child_revocation:
     region_viewed_after_drop,
     region_forgotten_view,
     region_from_interrupt,
+    region_goes_in_interrupt,
     region_storm,
 );
 
@@ -255,6 +259,33 @@ fn region_from_interrupt() -> Result {
     ensure!(counts.0.load(Relaxed) == views);
     drop(region);
     ensure!(eventually(|| pages() == before));
+    Ok(())
+}
+
+/// The last that refers to a mapping goes in an interrupt, and somebody has forgotten a view.
+fn region_goes_in_interrupt() -> Result {
+    let region = sevens(1)?;
+    let shared = region.lend::<ReadOnly>()?;
+    let at = address(&shared)?;
+    lose(shared.view()?)?;
+    drop(region);
+    let place: Arc<SpinLockIrq<Option<Shared<ReadOnly>>>> = Arc::pin_init(
+        new_spinlock_irq!(Some(shared), "child_test_goes"),
+        GFP_KERNEL,
+    )?;
+    let (gone, within) = (flag()?, flag()?);
+    let (says, its, held) = (gone.clone(), within.clone(), place.clone());
+    let timer = HardUnlessRt::once(Delta::from_millis(1), move || {
+        let shared = held.lock().take();
+        its.store(HardUnlessRt::is_here(), Relaxed);
+        drop(shared);
+        says.store(true, Release);
+    })?;
+    ensure!(eventually(|| gone.load(Acquire)));
+    drop(timer);
+    ensure!(within.load(Relaxed) && place.lock().is_none());
+    // SAFETY: That mapping stays, as its view did not end.
+    ensure!(unsafe { &*at }.iter().all(|w| w.load(Relaxed) == 7));
     Ok(())
 }
 
