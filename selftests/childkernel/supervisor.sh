@@ -3,7 +3,7 @@
 #
 # What the supervisor of child kernels does, as it is seen from outside: events,
 # threads, and modules that can not go.
-# shellcheck disable=SC2317,SC2329 # the tests are called by name
+# shellcheck disable=SC2119,SC2317,SC2329 # the tests are called by name; load takes what it gets
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -138,6 +138,29 @@ keeps_its_module() {
 	unload child_test
 }
 
+# What a generation in quarantine gives back is not taken for the next one's.
+memory_of_two() {
+	local id ops
+	load
+	echo 'spawn pair workload=memory memory=1048576 heartbeat=300' >"$DEBUGFS/control" || {
+		fail "no child"
+		return
+	}
+	wait_so 'child("pair")["ops"] > 1000'
+	id=$(value 'child("pair")["id"]')
+	echo "crash $id spin" >"$DEBUGFS/control"
+	wait_so 'child("pair")["state"] == "quarantined"'
+	echo "restart $id" >"$DEBUGFS/control" || fail "it can not be replaced"
+	echo "crash $id none" >"$DEBUGFS/control"
+	ops=$(value 'child("pair")["ops"]')
+	wait_so "child('pair')['ops'] > $ops + 1000"
+	wait_logged '^childkernel: child [0-9]+ \(pair\): generation 1 has left quarantine$' 20
+	json 'child("pair")["violations"] == 0' 'child("pair")["generation"] == 2'
+	echo "stop $id" >"$DEBUGFS/control"
+	grep -qx 'current 0' "$DEBUGFS/children/$id/memory" || fail "something is left"
+	echo "remove $id" >"$DEBUGFS/control"
+}
+
 # One that gets stuck when its module goes already has to be waited for.
 is_waited_for() {
 	cases_come "$DIR/run"
@@ -166,6 +189,7 @@ TESTS=(
 	"all ways of a child are traced:traced"
 	"threads are scheduled as they should be:scheduling"
 	"a child in quarantine keeps its module:keeps_its_module"
+	"memory of one in quarantine and of the next:memory_of_two"
 	"a module waits for a child that it forgot:is_waited_for"
 	"200 restarts and a quarantine leave nothing:flat"
 )

@@ -86,6 +86,11 @@ impl<'a, T: Send + 'static> Context<'a, T> {
         Identity::new(self.id(), self.generation())
     }
 
+    /// Whether no other generation has followed this one, as it may when this is in quarantine.
+    pub fn is_present(&self) -> bool {
+        self.core.record.generation() == self.generation()
+    }
+
     /// Which thread of the child this is, from 0.
     pub fn index(&self) -> usize {
         self.core.index

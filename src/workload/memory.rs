@@ -6,6 +6,9 @@
 //! if it and what is taken already fit into the quota, and `ENOMEM` comes if they do not; the meter
 //! says what was taken, also at its peak; and in the end nothing is.
 //!
+//! What a generation in quarantine has taken counts as well. As long as there may be such, only what
+//! was written is looked at.
+//!
 //! That the machine itself has no memory left ends the load with `ENOMEM`, and is no violation.
 #![deny(unsafe_code)]
 
@@ -15,7 +18,10 @@ use crate::{
         arena::{cost_of, Meter},
         Arena, ArenaBox,
     },
-    sync::atomic::{Atomic, Relaxed},
+    sync::{
+        atomic::{Atomic, Relaxed},
+        barrier::{smp_mb, Read},
+    },
 };
 use kernel::{fmt, prelude::*, sync::Arc};
 
@@ -103,6 +109,8 @@ struct Owner<'a, 'w, 's, 'c> {
     twin: Option<Twin>,
     pieces: KVVec<Piece<'a>>,
     random: u64,
+    /// Nobody else counted on the meter when this one began.
+    alone: bool,
     current: usize,
     peak: usize,
     failures: u64,
@@ -131,6 +139,19 @@ impl<'a> Owner<'a, '_, '_, '_> {
         ((self.random >> 16) as usize).checked_rem(end).unwrap_or(0)
     }
 
+    /// What was read of the meter shows that it `holds`, unless others count on it as well: a
+    /// generation before this one, or one after it when this one is in quarantine.
+    fn ensure_if_alone(&mut self, holds: bool) {
+        if holds || !self.alone {
+            return;
+        }
+        // Pairs with the waking of the next generation, which comes after its number is set and
+        // before it takes anything. So if that was read of the meter, it has the number here.
+        smp_mb(Read);
+        let present = self.worker.ctx.is_present();
+        self.ensure(!present);
+    }
+
     /// What is taken is what the meter says.
     fn check_meter(&mut self) {
         let meter = self.meter();
@@ -138,7 +159,7 @@ impl<'a> Owner<'a, '_, '_, '_> {
             && meter.peak() == self.peak
             && meter.peak() <= meter.quota()
             && meter.failures() == self.failures;
-        self.ensure(holds);
+        self.ensure_if_alone(holds);
     }
 
     fn room(&self, words: usize, tag: u64) -> Result<Room<'a>> {
@@ -155,7 +176,7 @@ impl<'a> Owner<'a, '_, '_, '_> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if it does, and the kernel has no memory.
+    /// `ENOMEM` if it was not the quota, but the kernel, that had no memory.
     fn take(&mut self, words: usize) -> Result<bool> {
         let tag = self.taken.wrapping_add(1);
         let cost = cost_of::<u64>(words)?;
@@ -165,12 +186,12 @@ impl<'a> Owner<'a, '_, '_, '_> {
         let refused = self.meter().refused();
         let room = self.room(words, tag);
         let by_quota = self.meter().refused() != refused;
-        self.ensure(by_quota != fits);
+        self.ensure_if_alone(by_quota != fits);
         self.worker.ctx.add_ops(1);
         let Ok(room) = room else {
             self.failures = self.failures.wrapping_add(1);
             self.check_meter();
-            return if fits { Err(ENOMEM) } else { Ok(false) };
+            return if by_quota { Ok(false) } else { Err(ENOMEM) };
         };
         let piece = Piece { tag, cost, room };
         self.ensure(cost >= size_of_val(piece.words()));
@@ -230,7 +251,7 @@ impl<'a> Owner<'a, '_, '_, '_> {
         if words == 0 {
             // Less than one word costs is left.
             let left = self.meter().quota().saturating_sub(self.current);
-            self.ensure(left < cost_of::<u64>(1)?);
+            self.ensure_if_alone(left < cost_of::<u64>(1)?);
             self.fills = self.fills.wrapping_add(1);
         }
         Ok(())
@@ -276,7 +297,8 @@ impl Load for Memory {
             twin: self.twin,
             pieces: KVVec::new(),
             random,
-            // Not 0 if a generation before this one has left something.
+            // A generation in quarantine may still have something, and give it back meanwhile.
+            alone: before == 0,
             current: before,
             peak: meter.peak(),
             failures: refused,
@@ -286,8 +308,7 @@ impl Load for Memory {
         };
         let done = owner.work();
         owner.empty(0);
-        let clean = meter.current() == before && (before > 0 || meter.fragmentation() == 0);
-        owner.ensure(clean);
+        owner.ensure_if_alone(meter.current() == 0 && meter.fragmentation() == 0);
         self.taken.fetch_add(owner.taken, Relaxed);
         self.given_back.fetch_add(owner.given_back, Relaxed);
         self.fills.fetch_add(owner.fills, Relaxed);
