@@ -356,7 +356,8 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
     Ok(record)
 }
 
-/// Joins all children of a module that goes, and waits for what it gave to deferred reclaim.
+/// Joins all children of a module that goes, and waits for what was given to deferred reclaim, by
+/// whomever: it may need the module's code.
 ///
 /// Called after the module's exit and before its text is freed, so it finds only what the module
 /// has forgotten.
@@ -364,9 +365,10 @@ pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
     // A child may leave something to reclaim, or an entry point; a destructor may forget a child.
     loop {
+        rcu::flush();
         // First, or there would be more children.
         let points = entry::owner_goes(owner);
-        if !join_forgotten(owner) && !points && !rcu::flush_module(module) {
+        if !join_forgotten(owner) && !points {
             return;
         }
     }

@@ -18,13 +18,23 @@
 
 /*
  * Runs what has to wait for a grace period and then for process context. What
- * is on its way is listed, so that a module does not go before its own part is
- * through, however often that gives away something in turn, and however much
- * others go on to give.
+ * is on its way is listed, each with the era in which it was given, so that a
+ * module does not go before all that was given until then is through: any of it
+ * may need the module's code, whoever gave it. What is given away by what runs
+ * is of the same era, as it may need that code too. What others go on to give
+ * is of a later one, and nobody waits for it.
  */
 static struct workqueue_struct *reclaim_wq;
 static DEFINE_RAW_SPINLOCK(reclaim_lock);
-static LIST_HEAD(reclaim_list);
+static LIST_HEAD(reclaim_waiting);
+static LIST_HEAD(reclaim_running);
+static u64 reclaim_era;
+
+struct reclaim_run {
+	struct list_head node;
+	struct task_struct *worker;
+	u64 era;
+};
 
 int childkernel_reclaim_init(void)
 {
@@ -34,72 +44,81 @@ int childkernel_reclaim_init(void)
 
 void childkernel_reclaim_exit(void)
 {
-	childkernel_reclaim_flush_module(NULL);
+	childkernel_reclaim_flush();
 	destroy_workqueue(reclaim_wq);
 	reclaim_wq = NULL;
 }
 
-void childkernel_reclaim_flush(void)
-{
-	/* The callbacks that queue the works first, then the works. */
-	rcu_barrier();
-	if (reclaim_wq)
-		flush_workqueue(reclaim_wq);
-}
-EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
-
-static bool reclaim_has(const struct module *mod)
+/* Called with the lock held. */
+static bool reclaim_has(u64 era)
 {
 	struct childkernel_reclaim *r;
-	bool has = false;
+	struct reclaim_run *run;
+
+	list_for_each_entry(run, &reclaim_running, node)
+		if (run->era <= era)
+			return true;
+	list_for_each_entry(r, &reclaim_waiting, node)
+		if (r->era <= era)
+			return true;
+	return false;
+}
+
+void childkernel_reclaim_flush(void)
+{
+	bool more;
+	u64 era;
 
 	raw_spin_lock_irq(&reclaim_lock);
-	list_for_each_entry(r, &reclaim_list, node) {
-		has = !mod || within_module((unsigned long)r->func, mod);
-		if (has)
-			break;
-	}
+	era = reclaim_era++;
+	more = reclaim_has(era);
 	raw_spin_unlock_irq(&reclaim_lock);
-	return has;
-}
-
-bool childkernel_reclaim_flush_module(const struct module *mod)
-{
-	bool any = false;
-
-	while (reclaim_has(mod)) {
-		childkernel_reclaim_flush();
-		any = true;
+	while (more) {
+		/* The callbacks that queue the works first, then the works. */
+		rcu_barrier();
+		if (reclaim_wq)
+			flush_workqueue(reclaim_wq);
+		raw_spin_lock_irq(&reclaim_lock);
+		more = reclaim_has(era);
+		raw_spin_unlock_irq(&reclaim_lock);
 	}
-	return any;
 }
+EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
 
 static void reclaim_run(struct work_struct *work)
 {
 	struct childkernel_reclaim *r =
 		container_of(to_rcu_work(work), struct childkernel_reclaim, rwork);
-	struct childkernel_reclaim running = { .func = r->func };
+	struct reclaim_run run = { .worker = current, .era = r->era };
 
 	/* The function frees what it is listed in. */
 	raw_spin_lock_irq(&reclaim_lock);
-	list_replace(&r->node, &running.node);
+	list_del(&r->node);
+	list_add(&run.node, &reclaim_running);
 	raw_spin_unlock_irq(&reclaim_lock);
 
-	running.func(r);
+	r->func(r);
 
 	raw_spin_lock_irq(&reclaim_lock);
-	list_del(&running.node);
+	list_del(&run.node);
 	raw_spin_unlock_irq(&reclaim_lock);
 }
 
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r))
 {
+	struct reclaim_run *run;
 	unsigned long flags;
 
 	r->func = func;
 	raw_spin_lock_irqsave(&reclaim_lock, flags);
-	list_add_tail(&r->node, &reclaim_list);
+	r->era = reclaim_era;
+	/* An interrupt over a worker may be taken for it, and waited for. */
+	if (current->flags & PF_WQ_WORKER)
+		list_for_each_entry(run, &reclaim_running, node)
+			if (run->worker == current)
+				r->era = run->era;
+	list_add_tail(&r->node, &reclaim_waiting);
 	raw_spin_unlock_irqrestore(&reclaim_lock, flags);
 
 	INIT_RCU_WORK(&r->rwork, reclaim_run);

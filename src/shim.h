@@ -183,12 +183,12 @@ struct childkernel_reclaim {
 	struct rcu_work rwork;
 	struct list_head node;
 	void (*func)(struct childkernel_reclaim *r);
+	u64 era;
 };
 
 int childkernel_reclaim_init(void);
 void childkernel_reclaim_exit(void);
 void childkernel_reclaim_flush(void);
-bool childkernel_reclaim_flush_module(const struct module *mod);
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r));
 

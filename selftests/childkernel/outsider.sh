@@ -87,6 +87,20 @@ goes() {
 	check_logged '^outsider: ok deferred_at_exit$' 2
 }
 
+# Any module may have a part in what another gives to deferred reclaim, so none goes
+# before that is through.
+another_goes() {
+	load
+	insert "$OUTSIDER" || fail "insmod outsider: $ERROR"
+	insert "$HELLO" || fail "insmod hello_child: $ERROR"
+	echo "spawn slow entry=slow" >"$DEBUGFS/control" || fail "no child"
+	wait_so 'child("slow")["state"] == "stopped"'
+	! log | grep -q '^outsider: slow to go$' || fail "it is not slow"
+	unload hello_child
+	check_logged '^outsider: slow to go$' 1
+	unload outsider
+}
+
 beside_a_load() {
 	load workload=all cpus=0
 	insert "$OUTSIDER" || fail "insmod outsider: $ERROR"
@@ -125,7 +139,7 @@ stale() {
 
 OUTSIDER=${CK_EXTERN_DIR:-/nonexistent}/outsider/outsider.ko
 STALE=${CK_STALE_DIR:-/nonexistent}/outsider/outsider.ko
-begin $((5 + ${#CHECKS[@]}))
+begin $((6 + ${#CHECKS[@]}))
 if [ -e "$OUTSIDER" ]; then
 	try "says what it finds" init
 	for check in "${CHECKS[@]}"; do
@@ -133,10 +147,11 @@ if [ -e "$OUTSIDER" ]; then
 	done
 	try "seen from outside" from_outside
 	try "goes with what it forgot" goes
+	try "another goes" another_goes
 	try "beside running loads" beside_a_load
 else
 	for check in "says what it finds" "${CHECKS[@]}" "seen from outside" \
-		"goes with what it forgot" "beside running loads"; do
+		"goes with what it forgot" "another goes" "beside running loads"; do
 		try_skip "$check" "CK_EXTERN_DIR has no outsider/outsider.ko"
 	done
 fi

@@ -76,21 +76,13 @@ pub fn synchronize_expedited() {
     unsafe { bindings::synchronize_rcu_expedited() };
 }
 
-/// Waits until everything that was given to deferred reclaim before this call has been dropped.
+/// Waits until everything that was given to deferred reclaim before this call has been dropped, and
+/// all that was given to it by that.
 ///
 /// Context: process, may sleep. Must not be called from a destructor that runs deferred.
 pub fn flush() {
     // SAFETY: Called from process context; the queue exists as long as the module does.
     unsafe { crate::ffi::childkernel_reclaim_flush() };
-}
-
-/// Waits until nothing that needs the code of `module` is left in deferred reclaim, nor comes from
-/// what was. Says whether there was anything.
-///
-/// Context: process, may sleep.
-pub(crate) fn flush_module(module: *const bindings::module) -> bool {
-    // SAFETY: Called from process context; the pointer is only compared with.
-    unsafe { crate::ffi::childkernel_reclaim_flush_module(module) }
 }
 
 /// The workqueue on which deferred destructors run; it exists as long as this value.
@@ -126,8 +118,8 @@ pub(crate) type Reclaim = crate::ffi::childkernel_reclaim;
 ///
 /// # Safety
 ///
-/// `item` must be valid for writes until `func` runs, and in no other use. `func` must be code of
-/// the module whose code the rest of the item's end needs: that module goes only when it has run.
+/// `item` must be valid for writes until `func` runs, and in no other use. What `func` does must
+/// need the code of such modules alone as are there now: none of them goes before it has returned.
 pub(crate) unsafe fn reclaim(item: *mut Reclaim, func: unsafe extern "C" fn(*mut Reclaim)) {
     // SAFETY: By the safety requirements of this function.
     unsafe { crate::ffi::childkernel_reclaim(item, Some(func)) };

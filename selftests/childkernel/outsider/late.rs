@@ -7,11 +7,16 @@ use childkernel::{
     new_rcu_list,
     sync::{
         atomic::{Atomic, Relaxed},
+        rcu::Node as RcuNode,
         rcu_list::Node,
-        RcuList,
+        Rcu, RcuList,
     },
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{delay::fsleep, Delta},
+};
 
 /// Says that it is there no more, when the last that counts on it is gone.
 pub(crate) struct Farewell {
@@ -54,4 +59,36 @@ pub(crate) fn late_list() -> Result<Arc<RcuList<Late>>> {
         list.lock().push_back(node);
     }
     Ok(list)
+}
+
+/// Takes its time to be dropped.
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        fsleep(Delta::from_millis(2000));
+        pr_info!("slow to go\n");
+    }
+}
+
+/// What gives to deferred reclaim when it is dropped.
+struct Outer(Rcu<Slow>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        if let Some(slow) = self.0.take() {
+            slow.defer();
+        }
+    }
+}
+
+/// Gives one to deferred reclaim, by way of another, and does not wait.
+pub(crate) fn defer_slow() -> Result {
+    let list: Arc<RcuList<Outer>> = Arc::pin_init(new_rcu_list!("outsider_slow"), GFP_KERNEL)?;
+    let outer = Outer(Rcu::new(RcuNode::new(Slow, GFP_KERNEL)?));
+    list.lock().push_back(Node::new(outer, GFP_KERNEL)?);
+    if let Some(removed) = list.lock().remove(|_| true) {
+        removed.defer();
+    }
+    Ok(())
 }

@@ -105,6 +105,7 @@ struct Outsider {
 }
 
 impl kernel::Module for Outsider {
+    _slow: entry::Registration,
     fn init(module: &'static ThisModule) -> Result<Self> {
         for (name, check) in CHECKS {
             report(name, check(module));
@@ -159,6 +160,7 @@ impl kernel::Module for Outsider {
         })
     }
 }
+            _slow: entry::register(module, c"slow", |_| late::defer_slow())?,
 
 impl Drop for Outsider {
     /// Leaves elements in deferred reclaim. The library must run their destructors, which are in

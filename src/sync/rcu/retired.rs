@@ -150,8 +150,8 @@ impl<T: Send + Sync + 'static, H> Deref for Retired<T, H> {
 impl<T: Send + Sync + 'static, H> Drop for Retired<T, H> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the object is live and ours until `free` runs, and the
-        // field is in no other use. `free` is made in the crate that knows `T`, as is the end of
-        // `T`.
+        // field is in no other use. A value whose end needs the code of a module does not outlive
+        // that module, so the module is still there.
         unsafe {
             let item = Opaque::cast_into(&raw const (*self.0.as_ptr()).reclaim);
             rcu::reclaim(item, Self::free)

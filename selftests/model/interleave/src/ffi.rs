@@ -64,7 +64,3 @@ pub unsafe fn childkernel_reclaim_exit() {}
 pub unsafe fn childkernel_reclaim_flush() {
     while run::reclaim() {}
 }
-
-pub unsafe fn childkernel_reclaim_flush_module(_: *const bindings::module) -> bool {
-    run::reclaim()
-}
