@@ -144,6 +144,7 @@ void childkernel_write_unlock_bh(rwlock_t *lock);
 
 /* sync/resilient.rs: the lock is one 32-bit word */
 void childkernel_res_spin_lock_init(u32 *lock);
+bool childkernel_res_spin_is_locked(const u32 *lock);
 int childkernel_res_spin_lock(u32 *lock);
 void childkernel_res_spin_unlock(u32 *lock);
 int childkernel_res_spin_lock_irq(u32 *lock);
@@ -182,8 +183,8 @@ void *childkernel_rcu_dereference(void *const *p);
 struct childkernel_reclaim {
 	struct rcu_work rwork;
 	struct list_head node;
-	void (*func)(struct childkernel_reclaim *r);
 	u64 era;
+	void (*func)(struct childkernel_reclaim *r);
 };
 
 int childkernel_reclaim_init(void);
@@ -216,10 +217,13 @@ void childkernel_smp_mb__after_atomic(void);
 void childkernel_local_lock_init(local_lock_t *lock, const char *name,
 				 struct lock_class_key *key);
 void childkernel_local_lock(local_lock_t *lock);
+bool childkernel_local_trylock(local_lock_t *lock);
 void childkernel_local_unlock(local_lock_t *lock);
 void childkernel_local_lock_bh(local_lock_t *lock);
+bool childkernel_local_trylock_bh(local_lock_t *lock);
 void childkernel_local_unlock_bh(local_lock_t *lock);
 void childkernel_local_lock_irq(local_lock_t *lock);
+bool childkernel_local_trylock_irq(local_lock_t *lock);
 void childkernel_local_unlock_irq(local_lock_t *lock);
 /* sync/wait.rs */
 bool childkernel_fatal_signal_pending(void);

@@ -13,7 +13,7 @@ CHECKS=(
 	spinlock mutex seqlock completion_counts completion_all completion_limits
 	completion_wakes stop_ends_waits rcu_list rcu_list_of_mutex rcu_list_concurrent
 	names_refused others_code_refused threads error_ends_all_threads restart modes
-	modes_change own_lock error_is_the_end error_then_restart
+	modes_change waits_inside attempts_fail alone_on_its_cpu own_lock error_is_the_end error_then_restart
 )
 WAS_REBUILT=childkernel_was_rebuilt_so_rebuild_this_module_
 

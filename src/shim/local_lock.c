@@ -29,6 +29,21 @@ void childkernel_local_lock(local_lock_t *lock)
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock);
 
+/*
+ * Nobody waits for one, but on PREEMPT_RT. The kernel has this for a type of its
+ * own, which there is the same; local_lock_nested_bh() it has nothing beside.
+ */
+bool childkernel_local_trylock(local_lock_t *lock)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return local_trylock(percpu_lock(lock));
+#else
+	childkernel_local_lock(lock);
+	return true;
+#endif
+}
+EXPORT_SYMBOL_GPL(childkernel_local_trylock);
+
 void childkernel_local_unlock(local_lock_t *lock)
 {
 	local_unlock(percpu_lock(lock));
@@ -41,6 +56,21 @@ void childkernel_local_lock_bh(local_lock_t *lock)
 	local_lock_nested_bh(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock_bh);
+
+bool childkernel_local_trylock_bh(local_lock_t *lock)
+{
+#ifdef CONFIG_PREEMPT_RT
+	childkernel_bh_disable();
+	if (spin_trylock(this_cpu_ptr(percpu_lock(lock))))
+		return true;
+	childkernel_bh_enable();
+	return false;
+#else
+	childkernel_local_lock_bh(lock);
+	return true;
+#endif
+}
+EXPORT_SYMBOL_GPL(childkernel_local_trylock_bh);
 
 void childkernel_local_unlock_bh(local_lock_t *lock)
 {
@@ -60,6 +90,15 @@ void childkernel_local_lock_irq(local_lock_t *lock)
 	local_lock(percpu_lock(lock));
 }
 EXPORT_SYMBOL_GPL(childkernel_local_lock_irq);
+
+bool childkernel_local_trylock_irq(local_lock_t *lock)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return childkernel_local_trylock(lock);
+	childkernel_local_lock_irq(lock);
+	return true;
+}
+EXPORT_SYMBOL_GPL(childkernel_local_trylock_irq);
 
 void childkernel_local_unlock_irq(local_lock_t *lock)
 {

@@ -15,6 +15,13 @@ void childkernel_res_spin_lock_init(u32 *lock)
 }
 EXPORT_SYMBOL_GPL(childkernel_res_spin_lock_init);
 
+bool childkernel_res_spin_is_locked(const u32 *lock)
+{
+	/* Whatever bit it is: held, or waited for. */
+	return atomic_read(&((const rqspinlock_t *)lock)->val);
+}
+EXPORT_SYMBOL_GPL(childkernel_res_spin_is_locked);
+
 int childkernel_res_spin_lock(u32 *lock)
 {
 	return raw_res_spin_lock((rqspinlock_t *)lock);

@@ -15,13 +15,19 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 
+/// Whether this kernel looks for a wrong order of locks, or for a wait where none may be.
+const LOOKED_AT: bool = cfg!(any(CONFIG_PROVE_LOCKING, CONFIG_DEBUG_ATOMIC_SLEEP));
+
 /// A lock of kind `L` with statistics, listed in debugfs as long as it lives.
 ///
 /// Context and order are those of `L`. Creating and dropping it sleeps.
 ///
-/// It is tried first, so as to know whether it waits, and lockdep does not take a lock that was
-/// tried for one that was waited for: a wrong order, or a wait where none may be, is reported only
-/// once there was a wait. What waits on a condition with its guard still holds it, for the times.
+/// It is tried first, so as to know whether it waits. Lockdep does not take a lock that was tried
+/// for one that might have been waited for; so on a kernel that looks for wrong orders or contexts
+/// it is let go of and taken again, and a wait in between is not counted. Nor is that for a lock
+/// that can only be looked at, if it is taken just then.
+///
+/// Who waits on a condition with its guard does so by [`CountedGuard::wait_by`].
 ///
 /// # Examples
 ///
@@ -89,7 +95,7 @@ impl<L: Lockable> Counted<L> {
         }
     }
 
-    /// Takes the lock.
+    /// Takes the lock. Where that may fail, and does, it counts as a wait and not as taken.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> CountedGuard<'_, L> {
@@ -100,8 +106,15 @@ impl<L: Lockable> Counted<L> {
             let (guard, since) = self.take_timed(Location::caller());
             return self.guard(guard, since);
         }
-        self.stats.acquired();
-        self.guard(self.take(Location::caller()), Since::UNTIMED)
+        // Before, so that nobody waits for it to be counted, unless it has to be seen whether it is.
+        if !L::MAY_FAIL {
+            self.stats.acquired();
+        }
+        let guard = self.take(Location::caller());
+        if L::MAY_FAIL && L::holds(&guard) {
+            self.stats.acquired();
+        }
+        self.guard(guard, Since::UNTIMED)
     }
 
     /// Takes the lock, and counts if it has to wait. It waits in the caller's own function, which is
@@ -109,6 +122,14 @@ impl<L: Lockable> Counted<L> {
     #[inline]
     fn take(&self, at: &'static Location<'static>) -> L::Guard<'_> {
         match self.lock.try_acquire() {
+            Some(guard) if L::MAY_FAIL && !L::holds(&guard) => {
+                self.count_wait(at);
+                guard
+            }
+            Some(guard) if LOOKED_AT => {
+                drop(guard);
+                self.lock.acquire()
+            }
             Some(guard) => guard,
             None => {
                 self.count_wait(at);
@@ -127,11 +148,15 @@ impl<L: Lockable> Counted<L> {
     /// as that would have to be in memory, whatever the mode.
     #[inline(never)]
     fn take_timed(&self, at: &'static Location<'static>) -> (L::Guard<'_>, Since) {
-        if !self.stats.acquired_sampled() {
-            return (self.take(at), Since::UNTIMED);
-        }
-        let wanted = self.stats.now();
+        let mut sampled = L::MAY_FAIL || self.stats.acquired_sampled();
+        let wanted = if sampled { self.stats.now() } else { 0 };
         let guard = self.take(at);
+        if L::MAY_FAIL {
+            sampled = L::holds(&guard) && self.stats.acquired_sampled();
+        }
+        if !sampled {
+            return (guard, Since::UNTIMED);
+        }
         let now = self.stats.now();
         self.stats.waited(now.saturating_sub(wanted));
         (guard, self.begin(now))
@@ -143,7 +168,7 @@ impl<L: Lockable> Counted<L> {
     pub fn try_lock(&self) -> Option<CountedGuard<'_, L>> {
         let guard = self.lock.try_acquire()?;
         let mut since = Since::UNTIMED;
-        if mode::may_count() {
+        if mode::may_count() && L::holds(&guard) {
             if mode::may_time() {
                 since = self.taken_timed();
             } else {
@@ -173,13 +198,15 @@ impl<L: Lockable> Counted<L> {
         }
     }
 
-    /// Records how long it was held, if that is timed. Called by its holder.
+    /// Records how long it was held, if that is timed, and says whether it is. Called by its holder.
     #[inline]
-    fn end(&self, since: Since) {
+    fn end(&self, since: Since) -> bool {
         let since = if L::EXCLUSIVE { self.hold.end() } else { since };
-        if let Some(since) = since.time() {
-            self.stats.held(since);
-        }
+        let Some(since) = since.time() else {
+            return false;
+        };
+        self.stats.held(since);
+        true
     }
 
     /// The lock itself, for what is not counted: lookups, reads.
@@ -198,6 +225,7 @@ impl<L: Lockable> Counted<L> {
 impl<L: Lockable> Lockable for Counted<L> {
     const KIND: &'static str = L::KIND;
     const EXCLUSIVE: bool = L::EXCLUSIVE;
+    const MAY_FAIL: bool = L::MAY_FAIL;
     type Wait = L::Wait;
     type Guard<'a>
         = CountedGuard<'a, L>
@@ -213,6 +241,11 @@ impl<L: Lockable> Lockable for Counted<L> {
     #[inline]
     fn try_acquire(&self) -> Option<Self::Guard<'_>> {
         self.try_lock()
+    }
+
+    #[inline]
+    fn holds(guard: &Self::Guard<'_>) -> bool {
+        L::holds(&guard.guard)
     }
 }
 
@@ -241,6 +274,29 @@ pub struct CountedGuard<'a, L: Lockable> {
     counted: &'a Counted<L>,
     /// Of a lock that is exclusive the lock itself knows, and guards have nothing to carry.
     since: Since,
+}
+
+impl<'a, L: Lockable + 'a> CountedGuard<'a, L> {
+    /// Has `wait` let go of the lock and take it again, as waiting on a condition does. Meanwhile
+    /// nothing counts as held.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// let mut requests = queue.lock();
+    /// while requests.is_empty() {
+    ///     requests.wait_by(|guard| arrived.wait(guard));
+    /// }
+    /// ```
+    pub fn wait_by<R>(&mut self, wait: impl FnOnce(&mut L::Guard<'a>) -> R) -> R {
+        let timed = mode::may_time() && self.counted.end(self.since);
+        self.since = Since::UNTIMED;
+        let done = wait(&mut self.guard);
+        if timed {
+            self.since = self.counted.begin(self.counted.stats.now());
+        }
+        done
+    }
 }
 
 impl<'a, L: Lockable + 'a> Drop for CountedGuard<'a, L> {

@@ -130,7 +130,8 @@ impl LockStats {
         self.counters.count(ACQUISITIONS)
     }
 
-    /// How many of these acquisitions had to wait.
+    /// How many of these acquisitions had to wait. Where taking the lock may fail, also how often it
+    /// failed.
     pub fn contentions(&self) -> u64 {
         self.counters.count(CONTENDED)
     }

@@ -33,7 +33,7 @@
 //! | safe against | preempt-safe; interrupt-safe against soft interrupts with `Bh`, against hard ones with `Irq`; SMP-safe as each CPU has its own |
 //! | sleeps | no, and no sleeping while it is held |
 //! | `PREEMPT_RT` | it is a spinlock that sleeps: not in hardirq, nor under a raw spinlock or a token; interrupts stay on; taking it twice is a deadlock |
-//! | fairness | nobody waits; on `PREEMPT_RT` by priority |
+//! | fairness | nobody waits, and `try_lock` gets it; on `PREEMPT_RT` by priority |
 //! | cost | as the token: a few instructions on this CPU's own memory |
 //! | order | for who takes it next on the same CPU; none for others: what they read needs its own |
 //! | errors | `ENOMEM` when made |
@@ -82,12 +82,16 @@ pub unsafe trait Variant {
     unsafe fn lock(lock: *mut bindings::local_lock_t);
     /// # Safety
     ///
-    /// This CPU's lock must have been taken by `lock`, by this thread.
+    /// See `lock`.
+    unsafe fn try_lock(lock: *mut bindings::local_lock_t) -> bool;
+    /// # Safety
+    ///
+    /// This CPU's lock must have been taken by `lock` or `try_lock`, by this thread.
     unsafe fn unlock(lock: *mut bindings::local_lock_t);
 }
 
 macro_rules! variant {
-    ($(#[$doc:meta])* $name:ident, $lock:ident, $unlock:ident) => {
+    ($(#[$doc:meta])* $name:ident, $lock:ident, $try_lock:ident, $unlock:ident) => {
         $(#[$doc])*
         pub struct $name;
 
@@ -101,6 +105,12 @@ macro_rules! variant {
             }
 
             #[inline]
+            unsafe fn try_lock(lock: *mut bindings::local_lock_t) -> bool {
+                // SAFETY: By the safety requirements.
+                unsafe { crate::ffi::$try_lock(lock) }
+            }
+
+            #[inline]
             unsafe fn unlock(lock: *mut bindings::local_lock_t) {
                 // SAFETY: By the safety requirements.
                 unsafe { crate::ffi::$unlock(lock) }
@@ -111,16 +121,16 @@ macro_rules! variant {
 
 variant!(
     /// Keeps off other threads of this CPU.
-    Plain, childkernel_local_lock, childkernel_local_unlock
+    Plain, childkernel_local_lock, childkernel_local_trylock, childkernel_local_unlock
 );
 variant!(
     /// Keeps off soft interrupts of this CPU too.
-    Bh, childkernel_local_lock_bh, childkernel_local_unlock_bh
+    Bh, childkernel_local_lock_bh, childkernel_local_trylock_bh, childkernel_local_unlock_bh
 );
 variant!(
     /// Keeps off all interrupts of this CPU too. They are counted off, so guards may be dropped in
     /// any order.
-    Irq, childkernel_local_lock_irq, childkernel_local_unlock_irq
+    Irq, childkernel_local_lock_irq, childkernel_local_trylock_irq, childkernel_local_unlock_irq
 );
 
 /// What each CPU has. The lock comes first: its address is also that of the slot.
@@ -209,6 +219,19 @@ impl<T: Send + Sync, V: Variant> LocalLockIn<T, V> {
             lock: self,
             _not_send: NotThreadSafe,
         }
+    }
+
+    /// Takes this CPU's lock if that needs no waiting: always, but on `PREEMPT_RT`, where disabling
+    /// bottom halves may have to wait before. Not by who holds it.
+    #[inline]
+    #[must_use = "if unused, the lock is released at once"]
+    pub fn try_lock(&self) -> Option<LocalLockGuard<'_, T, V>> {
+        // SAFETY: See `lock`.
+        // INVARIANT: It was just taken.
+        unsafe { V::try_lock(self.as_raw()) }.then(|| LocalLockGuard {
+            lock: self,
+            _not_send: NotThreadSafe,
+        })
     }
 
     /// The value of a CPU, if there can be such a CPU, without its lock: the fields of one that is

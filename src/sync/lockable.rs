@@ -31,6 +31,8 @@ pub trait Lockable {
     /// Whether there is one guard at most at any time. What is kept beside such a lock for its
     /// holder is then that holder's alone.
     const EXCLUSIVE: bool = false;
+    /// Whether taking it may fail. Then [`holds`](Self::holds) says whether it has.
+    const MAY_FAIL: bool = false;
     /// How it is waited for: [`Sleeping`], [`Spinning`] or [`RawSpinning`].
     type Wait: Wait;
     /// What holds the lock, until it is dropped, and not for longer than `'a`.
@@ -42,6 +44,13 @@ pub trait Lockable {
     fn acquire(&self) -> Self::Guard<'_>;
     /// Takes the lock if that needs no waiting.
     fn try_acquire(&self) -> Option<Self::Guard<'_>>;
+
+    /// Whether who has `guard` holds the lock.
+    #[inline]
+    fn holds(guard: &Self::Guard<'_>) -> bool {
+        let _ = guard;
+        true
+    }
 }
 
 /// What there is to know of a lock of the `kernel` crate by its backend.
@@ -148,14 +157,35 @@ lockable!(
     |this| this.down(), this.try_down()
 );
 lockable!(
-    /// There is no trying: nobody waits for it, but on `PREEMPT_RT`. Each CPU has its own.
+    /// That of this CPU: nobody waits for it, but on `PREEMPT_RT`.
     [T: Send + Sync, V: local_lock::Variant] LocalLockIn<T, V> as "local_lock", false, Spinning,
     LocalLockGuard<'a, T, V>,
-    |this| this.lock(), None
+    |this| this.lock(), this.try_lock()
 );
-lockable!(
-    /// An attempt. There is no trying: each is bounded anyway.
-    [T, V: resilient::Variant] ResilientSpinLockIn<T, V> as "resilient", false, RawSpinning,
-    Result<ResilientGuard<'a, T, V>>,
-    |this| this.lock(), Some(this.lock())
-);
+
+/// An attempt. There is no trying: it is made at once if the lock is seen to be free, which it need
+/// not be any more.
+impl<T, V: resilient::Variant> Lockable for ResilientSpinLockIn<T, V> {
+    const KIND: &'static str = "resilient";
+    const MAY_FAIL: bool = true;
+    type Wait = RawSpinning;
+    type Guard<'a>
+        = Result<ResilientGuard<'a, T, V>>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn acquire(&self) -> Self::Guard<'_> {
+        self.lock()
+    }
+
+    #[inline]
+    fn try_acquire(&self) -> Option<Self::Guard<'_>> {
+        (!self.is_locked()).then(|| self.lock())
+    }
+
+    #[inline]
+    fn holds(guard: &Self::Guard<'_>) -> bool {
+        guard.is_ok()
+    }
+}

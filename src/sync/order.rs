@@ -35,8 +35,7 @@
 //!   makes wait for the second;
 //! - of a guard that was leaked: its lock is held for ever.
 //!
-//! lockdep sees all locks, with or without a level, but those with statistics only where they wait;
-//! both together see most.
+//! lockdep sees all locks, with or without a level; both together see most.
 //!
 //! # Levels
 //!

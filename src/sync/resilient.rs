@@ -149,6 +149,13 @@ impl<T, V: Variant> ResilientSpinLockIn<T, V> {
             _not_send: NotThreadSafe,
         })
     }
+
+    /// Whether anybody had it, or waited for it, a moment ago.
+    #[inline]
+    pub fn is_locked(&self) -> bool {
+        // SAFETY: The lock is initialised.
+        unsafe { crate::ffi::childkernel_res_spin_is_locked(self.lock.get()) }
+    }
 }
 
 /// Holds a [`ResilientSpinLock`].

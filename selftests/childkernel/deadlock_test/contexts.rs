@@ -9,6 +9,7 @@ use super::{
 };
 use childkernel::{
     new_raw_spinlock, new_rwlock, new_seqlock,
+    stats::Counted,
     sync::{
         atomic::{Acquire, Atomic, Release},
         new_mutex, new_spinlock, new_spinlock_irq, Mutex, RawSpinLock, RwLock, SeqLock, SpinLock,
@@ -32,6 +33,7 @@ list_cases!("deadlock":
     deadlock_seqlock_softirq,
     deadlock_irq_order,
     deadlock_sleeping_in_spinlock,
+    deadlock_counted_in_spinlock,
     deadlock_spinlock_in_raw,
     deadlock_spinlock_in_hardirq,
     deadlock_sleeping_in_rcu,
@@ -152,6 +154,18 @@ fn deadlock_sleeping_in_spinlock() -> Result {
     let inner: Arc<Mutex<u32>> = Arc::pin_init(new_mutex!(0, "deadlock_inner"), GFP_KERNEL)?;
     let _outer = outer.lock();
     *inner.lock() += 1;
+    Ok(())
+}
+
+/// With statistics, and nobody has it.
+fn deadlock_counted_in_spinlock() -> Result {
+    let outer: Arc<SpinLock<u32>> = Arc::pin_init(new_spinlock!(0, "deadlock_outer"), GFP_KERNEL)?;
+    let inner = Counted::new(c"deadlock/inner", new_mutex!(0, "deadlock_inner"));
+    let inner: Pin<KBox<Counted<Mutex<u32>>>> = KBox::pin_init(inner, GFP_KERNEL)?;
+    let outer = outer.lock();
+    **inner.lock() += 1;
+    // The statistics are taken off their list, which sleeps too.
+    drop(outer);
     Ok(())
 }
 

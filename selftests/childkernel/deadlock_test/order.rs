@@ -5,6 +5,7 @@
 use super::{a_while, spawn};
 use childkernel::{
     new_rwlock, new_rwsem,
+    stats::Counted,
     sync::{new_mutex, new_spinlock, Mutex, MutexExt, RwLock, RwSemaphore, SpinLock},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -17,6 +18,7 @@ list_cases!("deadlock":
     deadlock_abba_mutex,
     deadlock_abba_readers,
     deadlock_abba_mixed,
+    deadlock_abba_counted,
     deadlock_three,
 );
 
@@ -104,6 +106,21 @@ fn deadlock_abba_mixed() -> Result {
     }
     let _b = b.write();
     *a.lock() += 1;
+    Ok(())
+}
+
+/// With statistics, and nobody else near, so that neither is ever waited for.
+fn deadlock_abba_counted() -> Result {
+    let a = Counted::new(c"deadlock/a", new_spinlock!(0, "deadlock_a"));
+    let a: Pin<KBox<Counted<SpinLock<u32>>>> = KBox::pin_init(a, GFP_KERNEL)?;
+    let b = Counted::new(c"deadlock/b", new_spinlock!(0, "deadlock_b"));
+    let b: Pin<KBox<Counted<SpinLock<u32>>>> = KBox::pin_init(b, GFP_KERNEL)?;
+    {
+        let _a = a.lock();
+        **b.lock() += 1;
+    }
+    let _b = b.lock();
+    **a.lock() += 1;
     Ok(())
 }
 

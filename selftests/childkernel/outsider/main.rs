@@ -73,7 +73,7 @@ fn report(name: &str, result: Result) {
 
 type Check = fn(&'static ThisModule) -> Result;
 
-const CHECKS: [(&str, Check); 18] = [
+const CHECKS: [(&str, Check); 21] = [
     ("spinlock", locks::spinlock),
     ("mutex", locks::mutex),
     ("seqlock", locks::seqlock),
@@ -92,6 +92,9 @@ const CHECKS: [(&str, Check); 18] = [
     ("restart", children::restart),
     ("modes", statistics::modes),
     ("modes_change", statistics::modes_change),
+    ("waits_inside", statistics::waits_inside),
+    ("attempts_fail", statistics::attempts_fail),
+    ("alone_on_its_cpu", statistics::alone_on_its_cpu),
 ];
 
 /// What stays until unload, to be looked at from outside.
@@ -102,10 +105,10 @@ struct Outsider {
     _flag: Arc<Counted<statistics::Flag>>,
     _same: KVec<Pin<KBox<Counted<SpinLock<u64>>>>>,
     late: Arc<RcuList<late::Late>>,
+    _slow: entry::Registration,
 }
 
 impl kernel::Module for Outsider {
-    _slow: entry::Registration,
     fn init(module: &'static ThisModule) -> Result<Self> {
         for (name, check) in CHECKS {
             report(name, check(module));
@@ -157,10 +160,10 @@ impl kernel::Module for Outsider {
             _flag: flag,
             _same: same,
             late: late::late_list()?,
+            _slow: entry::register(module, c"slow", |_| late::defer_slow())?,
         })
     }
 }
-            _slow: entry::register(module, c"slow", |_| late::defer_slow())?,
 
 impl Drop for Outsider {
     /// Leaves elements in deferred reclaim. The library must run their destructors, which are in

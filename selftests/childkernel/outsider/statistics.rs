@@ -2,16 +2,16 @@
 
 //! Statistics, also for a lock that the library does not know.
 
-use super::{eventually, is_over};
+use super::{eventually, is_over, ROUNDS};
 use childkernel::{
     child::{Builder, State},
-    new_semaphore,
+    new_local_lock, new_semaphore,
     stats::{self, Counted, LockStats, Mode, SAMPLE},
     sync::{
-        atomic::{Acquire, Atomic, Release},
-        new_mutex, new_spinlock,
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        new_condvar, new_mutex, new_spinlock,
         order::Sleeping,
-        Lockable, Mutex, Semaphore, SpinLock,
+        CondVar, LocalLock, Lockable, Mutex, ResilientSpinLock, Semaphore, SpinLock,
     },
 };
 use kernel::{
@@ -94,6 +94,79 @@ pub(crate) fn modes_change(_: &'static ThisModule) -> Result {
     ensure!(one == [0, 0, 1]);
     ensure!(several == [0, 0, 1]);
     ensure!(waits - 1 == holds);
+    Ok(())
+}
+
+/// Who waits for others to change what a lock protects does not hold it meanwhile.
+pub(crate) fn waits_inside(module: &'static ThisModule) -> Result {
+    let turns: Arc<Counted<Mutex<u64>>> = Arc::pin_init(
+        Counted::new(c"outsider/turns", new_mutex!(0, "outsider_turns")),
+        GFP_KERNEL,
+    )?;
+    let taken: Arc<CondVar> = Arc::pin_init(new_condvar!("outsider_taken"), GFP_KERNEL)?;
+    let before = stats::mode();
+    stats::set_mode(Mode::Times);
+    // The first one is timed.
+    let mut mine = turns.lock();
+    let (theirs, says) = (turns.clone(), taken.clone());
+    let other = Builder::new(module, c"other").spawn(move |_| {
+        **theirs.lock() += 1;
+        says.notify_one();
+        Ok(())
+    });
+    let mut within = 0;
+    while other.is_ok() && **mine == 0 {
+        mine.wait_by(|guard| {
+            within = turns.stats().times().1;
+            taken.wait(guard);
+        });
+    }
+    let back = turns.stats().times().1;
+    drop(mine);
+    let (waits, holds) = turns.stats().times();
+    stats::set_mode(before);
+    ensure!(is_over(&other?));
+    // The other one may have had its turn as well, on another CPU.
+    ensure!(within >= 1 && back >= within && holds == back + 1 && holds > waits);
+    Ok(())
+}
+
+/// What was not taken was not held.
+pub(crate) fn attempts_fail(_: &'static ThisModule) -> Result {
+    let lock: Pin<KBox<Counted<ResilientSpinLock<u64>>>> = KBox::pin_init(
+        Counted::new(c"outsider/attempts", ResilientSpinLock::new(0)),
+        GFP_KERNEL,
+    )?;
+    let before = stats::mode();
+    let mut counts = [(0, 0); 2];
+    for (mode, count) in [Mode::Contended, Mode::Times].into_iter().zip(&mut counts) {
+        stats::set_mode(mode);
+        let held = lock.lock();
+        let failed = (0..2 * SAMPLE).filter(|_| lock.lock().is_err()).count() as u64;
+        let none = lock.try_lock().is_none();
+        drop(held);
+        let stats = lock.stats();
+        *count = (stats.acquisitions(), stats.contentions());
+        stats::set_mode(before);
+        ensure!(failed == 2 * SAMPLE && none);
+    }
+    ensure!(counts == [(1, 2 * SAMPLE), (2, 4 * SAMPLE)]);
+    let (waits, holds) = lock.stats().times();
+    ensure!(waits == holds && holds <= 1);
+    Ok(())
+}
+
+/// A lock that nobody waits for.
+pub(crate) fn alone_on_its_cpu(_: &'static ThisModule) -> Result {
+    let lock: LocalLock<Atomic<u64>> = new_local_lock!(|_| Atomic::new(0), "outsider_local")?;
+    let lock: Pin<KBox<Counted<LocalLock<Atomic<u64>>>>> =
+        KBox::pin_init(Counted::new(c"outsider/local", lock), GFP_KERNEL)?;
+    for _ in 0..ROUNDS {
+        lock.lock().fetch_add(1, Relaxed);
+    }
+    let counted = (lock.stats().acquisitions(), lock.stats().contentions());
+    ensure!(counted == (ROUNDS, 0));
+    ensure!(lock.inner().sum(|n| n.load(Relaxed)) == ROUNDS);
     Ok(())
 }
 
