@@ -3,7 +3,7 @@
 
 import unittest
 
-from bench import goals
+from bench import goals, ratios
 from bench.fixtures import begin, end, floor, lanes, messages, native, pair, point
 
 
@@ -90,6 +90,15 @@ class Goals(unittest.TestCase):
             self.check("lookup", goals.MET, exact=(begin(inline=1), pair(name, [100], [100])))
             self.check("lookup", goals.MISSED, exact=(begin(inline=1), pair(name, [102], [100])))
         self.check("lookup", goals.MISSING, exact=(begin(), pair("rcu_read", [1], [1])))
+
+    def test_what_was_emulated_is_not_judged(self):
+        for accel, status in (("kvm", goals.MISSED), ("tcg", goals.MISSING)):
+            found = lanes(real=(begin(suite="real", unit="ns"), pair("rcu_list_lookup", [102], [100]),
+                                messages("ring", 100), messages("llist", 200)))
+            found["real"].about["accel"] = accel
+            for all_ratios in (None, ratios.ratios(found)):
+                judged = {g.key: g.status for g in goals.goals(found, all_ratios)}
+                self.assertEqual((judged["lookup"], judged["mailbox"]), (status, status))
 
     def test_siblings(self):
         self.check("siblings", goals.MET,
