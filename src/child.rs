@@ -363,14 +363,22 @@ pub fn find(identity: Identity) -> Result<Arc<Record>> {
 /// has forgotten.
 pub(crate) fn owner_goes(module: *const bindings::module) {
     let owner = module.addr();
-    // A child may leave something to reclaim, or an entry point; a destructor may forget a child.
+    // A handle that is on its way there was not forgotten.
+    rcu::flush();
+    // A child may leave something to reclaim, or an entry point, also one that was just gone when it
+    // was looked for; a destructor may forget a child, or join one. So it has been quiet only when
+    // nothing was found twice.
+    let mut quiet = false;
     loop {
-        rcu::flush();
         // First, or there would be more children.
         let points = entry::owner_goes(owner);
-        if !join_forgotten(owner) && !points {
+        let found = join_forgotten(owner) || points;
+        // Not before they are joined: they might never stop giving.
+        rcu::flush_module(module);
+        if quiet && !found {
             return;
         }
+        quiet = !found;
     }
 }
 

@@ -22,7 +22,7 @@
  * module does not go before all that was given until then is through: any of it
  * may need the module's code, whoever gave it. What is given away by what runs
  * is of the same era, as it may need that code too. What others go on to give
- * is of a later one, and nobody waits for it.
+ * is of a later one, and nobody goes on waiting for it.
  */
 static struct workqueue_struct *reclaim_wq;
 static DEFINE_RAW_SPINLOCK(reclaim_lock);
@@ -34,6 +34,7 @@ struct reclaim_run {
 	struct list_head node;
 	struct task_struct *worker;
 	u64 era;
+	void (*func)(struct childkernel_reclaim *r);
 };
 
 int childkernel_reclaim_init(void)
@@ -42,54 +43,87 @@ int childkernel_reclaim_init(void)
 	return reclaim_wq ? 0 : -ENOMEM;
 }
 
-void childkernel_reclaim_exit(void)
-{
-	childkernel_reclaim_flush();
-	destroy_workqueue(reclaim_wq);
-	reclaim_wq = NULL;
-}
-
-/* Called with the lock held. */
+/* Whether anything is left of that era or an earlier one. */
 static bool reclaim_has(u64 era)
 {
 	struct childkernel_reclaim *r;
 	struct reclaim_run *run;
+	bool has = false;
 
+	raw_spin_lock_irq(&reclaim_lock);
 	list_for_each_entry(run, &reclaim_running, node)
-		if (run->era <= era)
-			return true;
-	list_for_each_entry(r, &reclaim_waiting, node)
-		if (r->era <= era)
-			return true;
-	return false;
+		has |= run->era <= era;
+	list_for_each_entry(r, &reclaim_waiting, node) {
+		if (has)
+			break;
+		has = r->era <= era;
+	}
+	raw_spin_unlock_irq(&reclaim_lock);
+	return has;
+}
+
+/* Whether anything is left that ends in a function of that module. */
+static bool reclaim_needs(const struct module *mod)
+{
+	struct childkernel_reclaim *r;
+	struct reclaim_run *run;
+	bool needs = false;
+
+	raw_spin_lock_irq(&reclaim_lock);
+	list_for_each_entry(run, &reclaim_running, node)
+		needs |= within_module((unsigned long)run->func, mod);
+	list_for_each_entry(r, &reclaim_waiting, node) {
+		if (needs)
+			break;
+		needs = within_module((unsigned long)r->func, mod);
+	}
+	raw_spin_unlock_irq(&reclaim_lock);
+	return needs;
 }
 
 void childkernel_reclaim_flush(void)
 {
-	bool more;
 	u64 era;
 
 	raw_spin_lock_irq(&reclaim_lock);
 	era = reclaim_era++;
-	more = reclaim_has(era);
 	raw_spin_unlock_irq(&reclaim_lock);
-	while (more) {
+	while (reclaim_has(era)) {
 		/* The callbacks that queue the works first, then the works. */
 		rcu_barrier();
 		if (reclaim_wq)
 			flush_workqueue(reclaim_wq);
-		raw_spin_lock_irq(&reclaim_lock);
-		more = reclaim_has(era);
-		raw_spin_unlock_irq(&reclaim_lock);
+		if (!reclaim_has(era))
+			break;
+		/* There is more to come, or it is not even queued. */
+		schedule_timeout_uninterruptible(1);
 	}
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
+
+void childkernel_reclaim_flush_module(const struct module *mod)
+{
+	do {
+		childkernel_reclaim_flush();
+	} while (reclaim_needs(mod));
+}
+
+void childkernel_reclaim_exit(void)
+{
+	do {
+		childkernel_reclaim_flush();
+	} while (reclaim_has(U64_MAX));
+	destroy_workqueue(reclaim_wq);
+	reclaim_wq = NULL;
+}
 
 static void reclaim_run(struct work_struct *work)
 {
 	struct childkernel_reclaim *r =
 		container_of(to_rcu_work(work), struct childkernel_reclaim, rwork);
-	struct reclaim_run run = { .worker = current, .era = r->era };
+	struct reclaim_run run = {
+		.worker = current, .era = r->era, .func = r->func,
+	};
 
 	/* The function frees what it is listed in. */
 	raw_spin_lock_irq(&reclaim_lock);
@@ -97,7 +131,7 @@ static void reclaim_run(struct work_struct *work)
 	list_add(&run.node, &reclaim_running);
 	raw_spin_unlock_irq(&reclaim_lock);
 
-	r->func(r);
+	run.func(r);
 
 	raw_spin_lock_irq(&reclaim_lock);
 	list_del(&run.node);
@@ -113,8 +147,7 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 	r->func = func;
 	raw_spin_lock_irqsave(&reclaim_lock, flags);
 	r->era = reclaim_era;
-	/* An interrupt over a worker may be taken for it, and waited for. */
-	if (current->flags & PF_WQ_WORKER)
+	if (in_task() && current->flags & PF_WQ_WORKER)
 		list_for_each_entry(run, &reclaim_running, node)
 			if (run->worker == current)
 				r->era = run->era;

@@ -190,6 +190,7 @@ struct childkernel_reclaim {
 int childkernel_reclaim_init(void);
 void childkernel_reclaim_exit(void);
 void childkernel_reclaim_flush(void);
+void childkernel_reclaim_flush_module(const struct module *mod);
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r));
 

@@ -79,10 +79,20 @@ pub fn synchronize_expedited() {
 /// Waits until everything that was given to deferred reclaim before this call has been dropped, and
 /// all that was given to it by that.
 ///
-/// Context: process, may sleep. Must not be called from a destructor that runs deferred.
+/// Context: process, may sleep. Must not be called from a destructor that runs deferred, nor while
+/// one waits for the caller. One that dies is waited for without end, here and by whoever unloads
+/// a module, be it any.
 pub fn flush() {
     // SAFETY: Called from process context; the queue exists as long as the module does.
     unsafe { crate::ffi::childkernel_reclaim_flush() };
+}
+
+/// Waits as [`flush`] does, and then until nothing is left that ends in a function of `module`.
+///
+/// Context: process, may sleep.
+pub(crate) fn flush_module(module: *const bindings::module) {
+    // SAFETY: Called from process context; the pointer is only compared with.
+    unsafe { crate::ffi::childkernel_reclaim_flush_module(module) }
 }
 
 /// The workqueue on which deferred destructors run; it exists as long as this value.

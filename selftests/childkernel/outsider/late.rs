@@ -2,11 +2,12 @@
 
 //! What the module's exit leaves to deferred reclaim: it has to run before its text goes.
 
-use super::report;
+use super::{eventually, report};
 use childkernel::{
+    child::{entry::Text, Builder, Context, Handle},
     new_rcu_list,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Acquire, Atomic, Relaxed, Release},
         rcu::Node as RcuNode,
         rcu_list::Node,
         Rcu, RcuList,
@@ -16,6 +17,7 @@ use kernel::{
     prelude::*,
     sync::Arc,
     time::{delay::fsleep, Delta},
+    ThisModule,
 };
 
 /// Says that it is there no more, when the last that counts on it is gone.
@@ -35,7 +37,9 @@ impl Drop for Farewell {
     }
 }
 
-/// How many elements the module's exit gives to deferred reclaim.
+/// More than the library would have waited for in any number of rounds.
+const KEEPERS: u32 = 6;
+/// How many elements there are.
 pub(crate) const LATE: u32 = 200;
 
 pub(crate) struct Late(Arc<Farewell>);
@@ -46,49 +50,133 @@ impl Drop for Late {
     }
 }
 
-pub(crate) fn late_list() -> Result<Arc<RcuList<Late>>> {
-    let farewell = Arc::new(
-        Farewell {
-            drops: Atomic::new(0),
-        },
-        GFP_KERNEL,
-    )?;
-    let list: Arc<RcuList<Late>> = Arc::pin_init(new_rcu_list!("outsider_late"), GFP_KERNEL)?;
-    for _ in 0..LATE {
-        let node = Node::new(Late(farewell.clone()), GFP_KERNEL)?;
-        list.lock().push_back(node);
+/// Ends a child when it is dropped.
+struct Keeper(#[expect(dead_code, reason = "it is dropped")] Handle);
+
+/// What the module's exit leaves.
+pub(crate) struct Leftovers {
+    many: Arc<RcuList<Late>>,
+    /// Its child has another keeper, and so on; the last one's child has one element more. Each gives
+    /// what it has to deferred reclaim as it ends.
+    keeper: Arc<RcuList<Keeper>>,
+}
+
+impl Leftovers {
+    pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
+        let farewell = Arc::new(
+            Farewell {
+                drops: Atomic::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let list = || Arc::pin_init(new_rcu_list!("outsider_late"), GFP_KERNEL);
+        let (many, one): (Arc<RcuList<Late>>, Arc<RcuList<Late>>) = (list()?, list()?);
+        for n in 0..LATE {
+            let node = Node::new(Late(farewell.clone()), GFP_KERNEL)?;
+            let to = if n == 0 { &one } else { &many };
+            to.lock().push_back(node);
+        }
+        let mut keeper = keeper(module, one)?;
+        for _ in 1..KEEPERS {
+            keeper = self::keeper(module, keeper)?;
+        }
+        Ok(Self { many, keeper })
     }
+
+    pub(crate) fn defer(&self) {
+        defer_all(&self.keeper);
+        defer_all(&self.many);
+    }
+}
+
+/// What ends a child when it is dropped, which then defers what is in `last`.
+fn keeper<T: Send + Sync + 'static>(
+    module: &'static ThisModule,
+    last: Arc<RcuList<T>>,
+) -> Result<Arc<RcuList<Keeper>>> {
+    let child = Builder::new(module, c"kept").spawn(move |ctx| {
+        while !ctx.should_stop() {
+            ctx.sleep(10);
+        }
+        defer_all(&last);
+        Ok(())
+    })?;
+    let list: Arc<RcuList<Keeper>> = Arc::pin_init(new_rcu_list!("outsider_keeper"), GFP_KERNEL)?;
+    let node = Node::new(Keeper(child), GFP_KERNEL)?;
+    list.lock().push_back(node);
     Ok(list)
 }
 
-/// Takes its time to be dropped.
-struct Slow;
-
-impl Drop for Slow {
-    fn drop(&mut self) {
-        fsleep(Delta::from_millis(2000));
-        pr_info!("slow to go\n");
+fn defer_all<T: Send + Sync + 'static>(list: &RcuList<T>) {
+    while let Some(removed) = list.lock().remove(|_| true) {
+        removed.defer();
     }
 }
 
-/// What gives to deferred reclaim when it is dropped.
-struct Outer(Rcu<Slow>);
+/// Gives something to deferred reclaim.
+pub(crate) fn give() -> Result {
+    let list: Arc<RcuList<u64>> = Arc::pin_init(new_rcu_list!("outsider_give"), GFP_KERNEL)?;
+    let node = Node::new(0, GFP_KERNEL)?;
+    list.lock().push_back(node);
+    defer_all(&list);
+    Ok(())
+}
 
-impl Drop for Outer {
+/// The last one says that it is dropped, some time after that has begun; the others give the next to
+/// deferred reclaim.
+struct Slow {
+    next: Rcu<Slow>,
+}
+
+impl Slow {
+    fn chain(length: u32) -> Result<Rcu<Self>> {
+        let mut first = Rcu::empty();
+        for _ in 0..length {
+            first = Rcu::new(RcuNode::new(Self { next: first }, GFP_KERNEL)?);
+        }
+        Ok(first)
+    }
+}
+
+impl Drop for Slow {
     fn drop(&mut self) {
-        if let Some(slow) = self.0.take() {
+        if let Some(next) = self.next.take() {
+            next.defer();
+        } else {
+            fsleep(Delta::from_millis(1000));
+            pr_info!("slow to go\n");
+        }
+    }
+}
+
+/// Waits to be let go of, and then gives what it has to deferred reclaim.
+struct Gate {
+    open: Arc<Atomic<bool>>,
+    slow: Rcu<Slow>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // Nobody may wait for ever: then the test has failed already.
+        let _ = eventually(|| self.open.load(Acquire));
+        if let Some(slow) = self.slow.take() {
             slow.defer();
         }
     }
 }
 
-/// Gives one to deferred reclaim, by way of another, and does not wait.
-pub(crate) fn defer_slow() -> Result {
-    let list: Arc<RcuList<Outer>> = Arc::pin_init(new_rcu_list!("outsider_slow"), GFP_KERNEL)?;
-    let outer = Outer(Rcu::new(RcuNode::new(Slow, GFP_KERNEL)?));
-    list.lock().push_back(Node::new(outer, GFP_KERNEL)?);
-    if let Some(removed) = list.lock().remove(|_| true) {
-        removed.defer();
-    }
-    Ok(())
+/// A child that gives a gate to deferred reclaim, and opens it at a word.
+pub(crate) fn gate(ctx: &mut Context<'_, Text>) -> Result {
+    let list: Arc<RcuList<Gate>> = Arc::pin_init(new_rcu_list!("outsider_gate"), GFP_KERNEL)?;
+    let open = Arc::new(Atomic::<bool>::new(false), GFP_KERNEL)?;
+    let gate = Gate {
+        open: open.clone(),
+        slow: Slow::chain(5)?,
+    };
+    let node = Node::new(gate, GFP_KERNEL)?;
+    list.lock().push_back(node);
+    defer_all(&list);
+    let word = ctx.recv();
+    open.store(true, Release);
+    word.map(drop)
 }

@@ -8,7 +8,7 @@
 use childkernel::{
     child::{entry, Builder, Handle, State},
     stats::Counted,
-    sync::{atomic::Atomic, RcuList, SpinLock},
+    sync::{atomic::Atomic, SpinLock},
 };
 use kernel::{
     prelude::*,
@@ -104,8 +104,8 @@ struct Outsider {
     _many: Handle,
     _flag: Arc<Counted<statistics::Flag>>,
     _same: KVec<Pin<KBox<Counted<SpinLock<u64>>>>>,
-    late: Arc<RcuList<late::Late>>,
-    _slow: entry::Registration,
+    late: late::Leftovers,
+    _gate: entry::Registration,
 }
 
 impl kernel::Module for Outsider {
@@ -144,9 +144,10 @@ impl kernel::Module for Outsider {
             Ok(())
         })?;
 
-        // The library joins this one when the module goes.
+        // The library joins this one when the module goes, though it never stops giving.
         lose(Builder::new(module, c"forgotten").spawn(move |ctx| {
             while !ctx.should_stop() {
+                late::give()?;
                 ctx.add_ops(1);
                 ctx.sleep(10);
             }
@@ -159,18 +160,16 @@ impl kernel::Module for Outsider {
             _many: many,
             _flag: flag,
             _same: same,
-            late: late::late_list()?,
-            _slow: entry::register(module, c"slow", |_| late::defer_slow())?,
+            late: late::Leftovers::new(module)?,
+            _gate: entry::register_for_text(module, c"gate", late::gate)?,
         })
     }
 }
 
 impl Drop for Outsider {
     /// Leaves elements in deferred reclaim. The library must run their destructors, which are in
-    /// this module's text, before that text goes.
+    /// this module's text, before that text goes. One of them joins a child, which leaves another.
     fn drop(&mut self) {
-        while let Some(removed) = self.late.lock().remove(|_| true) {
-            removed.defer();
-        }
+        self.late.defer();
     }
 }

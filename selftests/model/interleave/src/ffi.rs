@@ -64,3 +64,7 @@ pub unsafe fn childkernel_reclaim_exit() {}
 pub unsafe fn childkernel_reclaim_flush() {
     while run::reclaim() {}
 }
+
+pub unsafe fn childkernel_reclaim_flush_module(_: *const bindings::module) {
+    while run::reclaim() {}
+}
