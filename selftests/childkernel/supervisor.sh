@@ -97,17 +97,17 @@ policies() {
 }
 
 scheduling() {
-	local _
+	local wanted="as-batch 3 0, as-idle 5 0, as-fifo 1 7, " end=$((SECONDS + PATIENCE))
 	cases_come "$DIR/run"
 	run_case scheduling_is_kept &
 	# The first generation may just be going.
-	for _ in {1..100}; do
-		policies as-batch as-idle as-fifo
-		[ "$POLICIES" != "as-batch 3 0, as-idle 5 0, as-fifo 1 7, " ] || break
+	until policies as-batch as-idle as-fifo && [ "$POLICIES" = "$wanted" ]; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			fail "policy and priority: $POLICIES"
+			break
+		fi
 		sleep 0.05
 	done
-	[ "$POLICIES" = "as-batch 3 0, as-idle 5 0, as-fifo 1 7, " ] ||
-		fail "policy and priority: $POLICIES"
 	wait
 }
 
