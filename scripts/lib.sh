@@ -148,13 +148,25 @@ step() {
 
 stop_ticker() {
 	[ -n "$STEP_TICKER" ] || return 0
-	kill "$STEP_TICKER" 2>/dev/null || true
+	end "$STEP_TICKER"
 	wait "$STEP_TICKER" 2>/dev/null || true
 	STEP_TICKER=
 }
 
 # Processes that do not outlive this script.
 CHILDREN=()
+
+# end PID...: of what this script has started. What is just being started may lose
+# a signal, as bash forks with its own traps: so until it is gone.
+end() {
+	local pid n
+	for pid; do
+		for ((n = 0; n < 100; n++)); do
+			kill "$pid" 2>/dev/null || break
+			sleep 0.05
+		done
+	done
+}
 
 # A step runs outside any condition, so that its first failing command ends
 # the script; what it said last is shown here. Nothing here may fail: that
@@ -163,7 +175,7 @@ on_exit() {
 	local status=$?
 	stop_ticker
 	# Mostly they have ended long since.
-	[ ${#CHILDREN[@]} -eq 0 ] || kill "${CHILDREN[@]}" 2>/dev/null || true
+	end ${CHILDREN[@]+"${CHILDREN[@]}"}
 	if [ -n "$STEP_LABEL" ] && [ "$status" -ne 0 ]; then
 		[ ! -t 8 ] || printf '\n' >&8
 		[ ! -s "$STEP_LOG" ] || tail -n 15 "$STEP_LOG" >&8

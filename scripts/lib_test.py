@@ -33,6 +33,11 @@ class Exit(unittest.TestCase):
         status, said = run("sleep 1000 & CHILDREN+=($!); echo begun")
         self.assertEqual((status, said), (0, "begun\n"))
 
+    def test_a_signal_may_be_lost(self):
+        child = "(trap 'trap - TERM' TERM; echo begun; while :; do sleep 0.1; done)"
+        status, said = run(f"{child} & CHILDREN+=($!); sleep 1")
+        self.assertEqual((status, said), (0, "begun\n"))
+
 
 class Lab(unittest.TestCase):
     def test_nothing_is_mounted_where_others_see_it(self):
