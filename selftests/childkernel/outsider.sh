@@ -102,7 +102,7 @@ another_goes() {
 	rmmod hello_child &
 	goes=$!
 	for _ in {1..50}; do
-		[ -e /proc/$goes ] && [ "$(cat /sys/module/hello_child/initstate 2>/dev/null)" != going ] || break
+		[ "$(cat /sys/module/hello_child/initstate 2>/dev/null)" = live ] || break
 		sleep 0.1
 	done
 	# Now it has nothing else to wait for.
