@@ -428,6 +428,7 @@ fn scheduling_is_kept() -> Result {
     let _batch = spawn(c"as-batch", Scheduling::Batch)?;
     let _idle = spawn(c"as-idle", Scheduling::Idle)?;
     let fifo = spawn(c"as-fifo", Scheduling::Fifo(7))?;
-    ensure!(eventually(|| fifo.record().in_state_ns() > 700_000_000));
+    // `supervisor.sh` looks at them meanwhile, and may have to look at many others first.
+    ensure!(eventually(|| fifo.record().in_state_ns() > 5_000_000_000));
     Ok(())
 }
