@@ -126,7 +126,7 @@ impl<L: Lockable> Counted<L> {
                 self.count_wait(at);
                 guard
             }
-            Some(guard) if LOOKED_AT => {
+            Some(guard) if LOOKED_AT && !L::MAY_FAIL => {
                 drop(guard);
                 self.lock.acquire()
             }

@@ -101,7 +101,8 @@ pub fn mode() -> Mode {
     Span::now().mode()
 }
 
-/// Changes the mode for all locks. How long a lock was held that is held now is not recorded.
+/// Changes the mode for all locks. How long a lock was held that is held now is not recorded, but
+/// for one that may have several holders, if the mode is the same again when it is let go of.
 ///
 /// Context: process, may sleep.
 pub fn set_mode(mode: Mode) {
