@@ -40,6 +40,7 @@ CELLS=(
 	"lost_not|125|Oopsed too often .kernel.oops_limit is 1.$|/proc/sys/kernel/oops_limit=1"
 	"lost_not|0|child 1 .crash. ended: crashed by signal 11$|"
 	"lost_mutex_wanted|0|ERROR: Module crash_test is in use$|"
+	"lost_deferred|0|lost.sh: crash_test is waited for$|"
 )
 
 "$CK_SCRIPTS/lab.sh" up "$LANE"

@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/utsname.h>
 
 #include "shim.h"
@@ -22,7 +23,7 @@
  * module does not go before all that was given until then is through: any of it
  * may need the module's code, whoever gave it. What is given away by what runs
  * is of the same era, as it may need that code too. What others go on to give
- * is of a later one, and nobody goes on waiting for it.
+ * is of a later one: who waits looks no longer once the earlier ones are gone.
  */
 static struct workqueue_struct *reclaim_wq;
 static DEFINE_RAW_SPINLOCK(reclaim_lock);
@@ -30,6 +31,9 @@ static LIST_HEAD(reclaim_waiting);
 static LIST_HEAD(reclaim_running);
 static u64 reclaim_era;
 
+/*
+ * Not on the worker's stack: what runs may die, and then stays listed for good.
+ */
 struct reclaim_run {
 	struct list_head node;
 	struct task_struct *worker;
@@ -121,21 +125,26 @@ static void reclaim_run(struct work_struct *work)
 {
 	struct childkernel_reclaim *r =
 		container_of(to_rcu_work(work), struct childkernel_reclaim, rwork);
-	struct reclaim_run run = {
-		.worker = current, .era = r->era, .func = r->func,
-	};
+	struct reclaim_run *run;
+
+	/* Nobody could be told that there is no memory for it. */
+	run = kmalloc_obj(*run, GFP_KERNEL | __GFP_NOFAIL);
+	run->worker = current;
+	run->era = r->era;
+	run->func = r->func;
 
 	/* The function frees what it is listed in. */
 	raw_spin_lock_irq(&reclaim_lock);
 	list_del(&r->node);
-	list_add(&run.node, &reclaim_running);
+	list_add(&run->node, &reclaim_running);
 	raw_spin_unlock_irq(&reclaim_lock);
 
-	run.func(r);
+	run->func(r);
 
 	raw_spin_lock_irq(&reclaim_lock);
-	list_del(&run.node);
+	list_del(&run->node);
 	raw_spin_unlock_irq(&reclaim_lock);
+	kfree(run);
 }
 
 void childkernel_reclaim(struct childkernel_reclaim *r,
@@ -156,7 +165,7 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 
 	INIT_RCU_WORK(&r->rwork, reclaim_run);
 	/* There is no queue of ours if the library is built in and its init failed. */
-	queue_rcu_work(reclaim_wq ?: system_wq, &r->rwork);
+	queue_rcu_work(reclaim_wq ?: system_percpu_wq, &r->rwork);
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim);
 

@@ -23,9 +23,17 @@ done
 [ "$FAULTS" -eq 0 ] || exit "$KSFT_FAIL"
 run_case "$1"
 diag "$1 has come back"
-if ERROR=$(rmmod "$MODULE" 2>&1); then
+rmmod "$MODULE" 2>"$TMP/rmmod" &
+goes=$!
+for _ in {1..100}; do
+	kill -0 $goes 2>/dev/null || break
+	sleep 0.2
+done
+if kill -0 $goes 2>/dev/null; then
+	echo "lost.sh: $MODULE is waited for" >/dev/kmsg
+elif wait $goes; then
 	diag "and all of it has gone"
 else
-	echo "$ERROR" >/dev/kmsg
+	cat "$TMP/rmmod" >/dev/kmsg
 fi
 exit "$((FAULTS > 0))"

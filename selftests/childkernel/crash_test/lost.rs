@@ -14,12 +14,13 @@ use super::{
 };
 use childkernel::{
     child::State,
-    new_spinlock_bh,
+    new_rcu_list, new_spinlock_bh,
     sync::{
         atomic::{Acquire, Atomic, Release},
         new_mutex, new_spinlock,
         preempt::{local_bh_disable, preempt_disable},
-        Mutex, SpinLock, SpinLockBh,
+        rcu_list::Node,
+        Mutex, RcuList, SpinLock, SpinLockBh,
     },
 };
 use core::mem::forget;
@@ -39,6 +40,7 @@ list_cases!("lost":
     lost_spin_preempt_off,
     lost_spin_irq_off,
     lost_mutex_wanted,
+    lost_deferred,
     lost_not,
 );
 
@@ -161,6 +163,43 @@ fn lost_mutex_wanted() -> Result {
     a_while();
     waits.stop();
     ensure!(waits.record().state() == State::Quarantined);
+    Ok(())
+}
+
+/// Dies when it is dropped, or says that it was.
+struct Deferred(Option<Arc<Atomic<bool>>>);
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        match &self.0 {
+            Some(dropped) => dropped.store(true, Release),
+            None => {
+                let _ = Kind::Null.fail();
+            }
+        }
+    }
+}
+
+/// A destructor that dies in deferred reclaim. Others are called as before; but whoever waits for all
+/// of it, as each module does that goes, waits for ever.
+fn lost_deferred() -> Result {
+    let list: Arc<RcuList<Deferred>> = Arc::pin_init(new_rcu_list!("lost_deferred"), GFP_KERNEL)?;
+    let defer = |what| -> Result {
+        let node = Node::new(Deferred(what), GFP_KERNEL)?;
+        list.lock().push_back(node);
+        if let Some(removed) = list.lock().remove(|_| true) {
+            removed.defer();
+        }
+        Ok(())
+    };
+    defer(None)?;
+    // It has died when this is over.
+    a_while();
+    for _ in 0..10 {
+        let dropped = Arc::new(Atomic::<bool>::new(false), GFP_KERNEL)?;
+        defer(Some(dropped.clone()))?;
+        ensure!(eventually(|| dropped.load(Acquire)));
+    }
     Ok(())
 }
 

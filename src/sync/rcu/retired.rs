@@ -114,7 +114,8 @@ impl<T: Send + Sync + 'static, H> Retired<T, H> {
 
     /// Drops the value in process context, some time after a grace period. Does not wait.
     ///
-    /// [`rcu::flush`] waits for it.
+    /// [`rcu::flush`] waits for it, and so does every module that goes, inside the notifier chain of
+    /// modules: so a destructor neither loads or unloads one, nor has itself told of them.
     pub fn defer(self) {}
 
     /// Waits for a grace period, then drops the value. Process context, may sleep.
