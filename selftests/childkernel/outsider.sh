@@ -97,7 +97,7 @@ another_goes() {
 		fail "no child"
 		return
 	}
-	snapshot
+	wait_so 'child("gate")["ops"] == 1'
 	id=$(value 'child("gate")["id"]')
 	rmmod hello_child &
 	goes=$!
