@@ -4,7 +4,8 @@
 //!
 //! [`Counted`] wraps any lock, an outsider's too. How much is counted is a matter of run time:
 //! `off` costs two instructions that do nothing, `contended` counts acquisitions and who had to
-//! wait, `times` also takes the clock, for one acquisition in [`SAMPLE`].
+//! wait, `times` also takes the clock, for one acquisition in [`SAMPLE`] (for each of a lock whose
+//! taking may fail).
 #![deny(unsafe_code)]
 
 use crate::sync::{
