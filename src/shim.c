@@ -14,6 +14,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/utsname.h>
+#include <linux/wait.h>
 
 #include "shim.h"
 
@@ -27,9 +28,11 @@
  */
 static struct workqueue_struct *reclaim_wq;
 static DEFINE_RAW_SPINLOCK(reclaim_lock);
+/* The eras of those that wait never fall from one to the next. */
 static LIST_HEAD(reclaim_waiting);
 static LIST_HEAD(reclaim_running);
 static u64 reclaim_era;
+static DECLARE_WAIT_QUEUE_HEAD(reclaim_gone);
 
 /*
  * Not on the worker's stack: what runs may die, and then stays listed for good.
@@ -50,18 +53,15 @@ int childkernel_reclaim_init(void)
 /* Whether anything is left of that era or an earlier one. */
 static bool reclaim_has(u64 era)
 {
-	struct childkernel_reclaim *r;
+	struct childkernel_reclaim *first;
 	struct reclaim_run *run;
-	bool has = false;
+	bool has;
 
 	raw_spin_lock_irq(&reclaim_lock);
+	first = list_first_entry_or_null(&reclaim_waiting, struct childkernel_reclaim, node);
+	has = first && first->era <= era;
 	list_for_each_entry(run, &reclaim_running, node)
 		has |= run->era <= era;
-	list_for_each_entry(r, &reclaim_waiting, node) {
-		if (has)
-			break;
-		has = r->era <= era;
-	}
 	raw_spin_unlock_irq(&reclaim_lock);
 	return has;
 }
@@ -92,16 +92,7 @@ void childkernel_reclaim_flush(void)
 	raw_spin_lock_irq(&reclaim_lock);
 	era = reclaim_era++;
 	raw_spin_unlock_irq(&reclaim_lock);
-	while (reclaim_has(era)) {
-		/* The callbacks that queue the works first, then the works. */
-		rcu_barrier();
-		if (reclaim_wq)
-			flush_workqueue(reclaim_wq);
-		if (!reclaim_has(era))
-			break;
-		/* There is more to come, or it is not even queued. */
-		schedule_timeout_uninterruptible(1);
-	}
+	wait_event(reclaim_gone, !reclaim_has(era));
 }
 EXPORT_SYMBOL_GPL(childkernel_reclaim_flush);
 
@@ -117,6 +108,7 @@ void childkernel_reclaim_exit(void)
 	do {
 		childkernel_reclaim_flush();
 	} while (reclaim_has(U64_MAX));
+	/* Waits for workers that have yet to return from reclaim_run(). */
 	destroy_workqueue(reclaim_wq);
 	reclaim_wq = NULL;
 }
@@ -145,6 +137,18 @@ static void reclaim_run(struct work_struct *work)
 	list_del(&run->node);
 	raw_spin_unlock_irq(&reclaim_lock);
 	kfree(run);
+	wake_up_all(&reclaim_gone);
+}
+
+/* Behind all of the same era, which is the last one but for what runs. */
+static void reclaim_list(struct childkernel_reclaim *r)
+{
+	struct list_head *before;
+
+	list_for_each_prev(before, &reclaim_waiting)
+		if (list_entry(before, struct childkernel_reclaim, node)->era <= r->era)
+			break;
+	list_add(&r->node, before);
 }
 
 void childkernel_reclaim(struct childkernel_reclaim *r,
@@ -160,7 +164,7 @@ void childkernel_reclaim(struct childkernel_reclaim *r,
 		list_for_each_entry(run, &reclaim_running, node)
 			if (run->worker == current)
 				r->era = run->era;
-	list_add_tail(&r->node, &reclaim_waiting);
+	reclaim_list(r);
 	raw_spin_unlock_irqrestore(&reclaim_lock, flags);
 
 	INIT_RCU_WORK(&r->rwork, reclaim_run);
