@@ -28,8 +28,9 @@ pub(super) trait Side {
     fn run(&self, n: u64) -> u64;
 }
 
-/// Something in Rust, and what is to be done with it.
+/// Something in Rust, and what is to be done with it; on cache lines of its own, as what C works on.
 #[pin_data]
+#[repr(align(64))]
 struct Loop<T, F> {
     #[pin]
     subject: T,

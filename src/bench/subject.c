@@ -29,7 +29,7 @@ const char *childkernel_param_bench_only(void)
 
 static bool bench_crash;
 module_param(bench_crash, bool, 0444);
-MODULE_PARM_DESC(bench_crash, "let a child really crash once a second as the last figure, which taints the kernel (default: no)");
+MODULE_PARM_DESC(bench_crash, "let a child really crash once a second as the last figure, which taints the kernel; not in User Mode Linux, which that would end (default: no)");
 
 bool childkernel_param_bench_crash(void)
 {
