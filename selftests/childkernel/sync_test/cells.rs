@@ -107,15 +107,14 @@ fn would_hang<S: Shared>(keys: Keys, what: &str, a: Place, b: Place) -> Result {
     Ok(())
 }
 
-/// With this instead of a lock they get in each other's way, so that counts are lost.
-/// Returns after how many operations.
-fn loses<S: Shared>(what: &str, parts: KVec<Part>) -> Result<u64> {
+/// With this instead of a lock they get in each other's way, so that one sees half of what another
+/// does; whether a count is lost as well is a matter of luck. Returns after how many operations.
+fn collide<S: Shared>(what: &str, parts: KVec<Part>) -> Result<u64> {
     let (met, caught) = meet::<S>(keys!(), parts, |met| met.torn() > 0)?;
     ensure!(met.none_astray());
     ensure!(caught);
-    ensure!(!met.is_exact());
     let n = met.came();
-    pr_info!("{what}: lost counts caught after {n} operations\n");
+    pr_info!("{what}: caught after {n} operations\n");
     Ok(n)
 }
 
@@ -130,12 +129,12 @@ fn on_one(a: Place, b: Place) -> Result<KVec<Part>> {
 }
 
 /// Without a lock two CPUs are in the same place at once.
-fn loses_on_both<S: Shared>(case: &str, what: &str, place: Place) -> Result {
+fn collide_on_both<S: Shared>(case: &str, what: &str, place: Place) -> Result {
     let mut parts = KVec::new();
     for cpu in needs_two_cpus(case)? {
         parts.push(Part::new(place, cpu, Does::Adds), GFP_KERNEL)?;
     }
-    loses::<S>(what, parts).map(drop)
+    collide::<S>(what, parts).map(drop)
 }
 
 fn process_process() -> Result {
@@ -147,7 +146,7 @@ fn process_process() -> Result {
 
 fn process_process_wrong_is_caught() -> Result {
     let case = "process_process_wrong_is_caught";
-    loses_on_both::<Alone<Nothing>>(case, "no lock between process and process", Process)
+    collide_on_both::<Alone<Nothing>>(case, "no lock between process and process", Process)
 }
 
 fn process_softirq() -> Result {
@@ -223,7 +222,7 @@ fn softirq_softirq() -> Result {
 
 fn softirq_softirq_wrong_is_caught() -> Result {
     let case = "softirq_softirq_wrong_is_caught";
-    loses_on_both::<Alone<NoBh>>(case, "bottom halves off between two softirqs", Softirq)
+    collide_on_both::<Alone<NoBh>>(case, "bottom halves off between two softirqs", Softirq)
 }
 
 fn softirq_bh_work() -> Result {
@@ -238,7 +237,7 @@ fn softirq_bh_work_wrong_is_caught() -> Result {
     parts.push(Part::new(Softirq, first, Does::Adds), GFP_KERNEL)?;
     parts.push(Part::new(BhWork, second, Does::Adds), GFP_KERNEL)?;
     let what = "bottom halves off between softirq and bottom-half work";
-    loses::<Alone<NoBh>>(what, parts)?;
+    collide::<Alone<NoBh>>(what, parts)?;
     Ok(())
 }
 
@@ -258,7 +257,7 @@ fn bh_work_bh_work() -> Result {
 
 fn bh_work_bh_work_wrong_is_caught() -> Result {
     let case = "bh_work_bh_work_wrong_is_caught";
-    loses_on_both::<Alone<NoBh>>(case, "bottom halves off between two works", BhWork)
+    collide_on_both::<Alone<NoBh>>(case, "bottom halves off between two works", BhWork)
 }
 
 /// One work that two CPUs queue needs no lock against itself: it never runs twice at once.
@@ -322,7 +321,7 @@ fn hardirq_hardirq() -> Result {
 
 fn hardirq_hardirq_wrong_is_caught() -> Result {
     let case = "hardirq_hardirq_wrong_is_caught";
-    loses_on_both::<Alone<NoIrq>>(case, "interrupts off between two hardirqs", Hardirq)
+    collide_on_both::<Alone<NoIrq>>(case, "interrupts off between two hardirqs", Hardirq)
 }
 
 /// On one CPU it is enough that nobody takes that CPU away.
@@ -331,20 +330,20 @@ fn preempt_off_alone() -> Result {
     // Where a thread may be preempted in the kernel, it is not enough to be on one CPU. No interrupt
     // of User Mode Linux does that, whatever it is configured for.
     if cfg!(CONFIG_PREEMPTION) && !cfg!(CONFIG_UML) {
-        often = loses::<Alone<Nothing>>("no lock on one CPU", on_one(Process, Process)?)?;
+        often = collide::<Alone<Nothing>>("no lock on one CPU", on_one(Process, Process)?)?;
     }
     holds::<Alone<NoPreempt>>(keys!(), on_one(Process, Process)?, 10 * often)
 }
 
 fn preempt_off_alone_is_caught() -> Result {
     let case = "preempt_off_alone_is_caught";
-    loses_on_both::<Alone<NoPreempt>>(case, "preemption off on two CPUs", Process)
+    collide_on_both::<Alone<NoPreempt>>(case, "preemption off on two CPUs", Process)
 }
 
 /// What keeps threads away does not keep interrupts away.
 fn preempt_off_against_hardirq_is_caught() -> Result {
     let what = "preemption off against a hardirq of this CPU";
-    loses::<Alone<NoPreempt>>(what, on_one(Process, Hardirq)?)?;
+    collide::<Alone<NoPreempt>>(what, on_one(Process, Hardirq)?)?;
     Ok(())
 }
 
@@ -355,5 +354,5 @@ fn irq_off_alone() -> Result {
 
 fn irq_off_alone_is_caught() -> Result {
     let case = "irq_off_alone_is_caught";
-    loses_on_both::<Alone<NoIrq>>(case, "interrupts off on two CPUs", Process)
+    collide_on_both::<Alone<NoIrq>>(case, "interrupts off on two CPUs", Process)
 }

@@ -4,9 +4,10 @@
 
 use super::{
     cpus::{has_two, needs_two_cpus},
-    eventually, is_done, spawn,
+    eventually, is_done, spawn, MODULE,
 };
 use childkernel::{
+    child::Builder,
     new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_spinlock_bh,
     sync::{
         atomic::{Acquire, Atomic, Full, Relaxed, Release},
@@ -119,7 +120,7 @@ fn resilient_self_deadlock() -> Result {
 
 /// Each of two has one and wants the other: who notices is told so, and both are whole afterwards.
 fn resilient_deadlock() -> Result {
-    needs_two_cpus("resilient_deadlock")?;
+    let cpus = needs_two_cpus("resilient_deadlock")?;
     struct Two {
         locks: [Pin<KBox<ResilientSpinLock<u64>>>; 2],
         holding: Atomic<u32>,
@@ -137,9 +138,12 @@ fn resilient_deadlock() -> Result {
         GFP_KERNEL,
     )?;
     let mut children = KVec::new();
-    for (mine, other) in [(0, 1), (1, 0)] {
+    for (cpu, (mine, other)) in cpus.into_iter().zip([(0, 1), (1, 0)]) {
         let two = two.clone();
-        let child = spawn(c"hugger", move |_| {
+        // Each on its own: behind the first one's lock the second would not get to run.
+        let cpus = [cpu];
+        let hugger = Builder::new(&MODULE, c"hugger").cpus(&cpus);
+        let child = hugger.spawn(move |_| {
             let (mine, other) = (
                 two.locks.get(mine).ok_or(EINVAL)?,
                 two.locks.get(other).ok_or(EINVAL)?,
