@@ -81,6 +81,8 @@ def lookup(found):
 
 def statistics_mode(found):
     """'off', 'contended', 'times' for a pair that compares modes of statistics, else None."""
+    if not found["name"].startswith("stats_"):
+        return None
     if found["rival_name"] == "bare":
         return "off"
     if found["rival_name"] == "off":

@@ -118,6 +118,10 @@ class Goals(unittest.TestCase):
         self.check("statistics", goals.MET, exact=of(1000, 1020))
         self.check("statistics", goals.MISSED, exact=of(1010, 1020))
         self.check("statistics", goals.MISSED, exact=of(1000, 1030))
+        # Others are compared with something bare too.
+        found = self.check("statistics", goals.MET, exact=(
+            *of(1000, 1020), pair("ordered_spinlock", [9000], [1000], rival="bare")))
+        self.assertEqual(len(found.parts), 2)
 
 
 class Causes(unittest.TestCase):

@@ -61,6 +61,8 @@ try "what is contended has both sides" records contended -- \
 	'all(len(p["each"]) == p["cpus"] and p["ns"] > 0 for p in points)' \
 	'all(any(sum(p["each"]) > 0 for p in points if (p["primitive"], p["side"]) == who)
 		for who in {(p["primitive"], p["side"]) for p in points})' \
+	'any(p["hold"] > 0 for p in points)' \
+	'all(max(p["each"]) * p["hold"] <= 2 * p["ns"] for p in points)' \
 	'all(p["wait"] == sorted(p["wait"]) and p["wait"][3] <= p["starve"] for p in points)' \
 	'all(p["reads"] + p["writes"] == sum(p["each"]) for p in points if p["read"] is not None)' \
 	'all(p["writes"] == 0 for p in points if p["read"] == 100)' \

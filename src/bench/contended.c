@@ -9,8 +9,9 @@
 
 noinline void childkernel_bench_spin(u64 loops)
 {
+	/* A loop with nothing in it would be none. */
 	while (again(&loops))
-		;
+		barrier();
 }
 
 u64 childkernel_bench_switches(void)
