@@ -278,6 +278,8 @@ class Lane:
 
     @property
     def command(self):
+        if self.kind == "real" and self.about.get("accel") == "tcg":
+            return f"{COMMANDS['real']} EMULATED=1"
         return self.about.get("command") or COMMANDS[self.kind]
 
     @property

@@ -191,6 +191,7 @@ class Load(unittest.TestCase):
         self.assertTrue(real.hardware)
         real.about["accel"] = "tcg"
         self.assertFalse(real.hardware)
+        self.assertEqual(real.command, "make bench EMULATED=1")
 
 
 if __name__ == "__main__":
