@@ -9,6 +9,7 @@
 #include <linux/export.h>
 #include <linux/jump_label.h>
 #include <linux/kobject.h>
+#include <linux/lockdep.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -28,11 +29,17 @@
  */
 static struct workqueue_struct *reclaim_wq;
 static DEFINE_RAW_SPINLOCK(reclaim_lock);
-/* The eras of those that wait never fall from one to the next. */
+/* In neither list of those that wait does the era fall from one to the next. */
 static LIST_HEAD(reclaim_waiting);
+static LIST_HEAD(reclaim_inherited);	/* given away by what ran */
 static LIST_HEAD(reclaim_running);
 static u64 reclaim_era;
 static DECLARE_WAIT_QUEUE_HEAD(reclaim_gone);
+#ifdef CONFIG_LOCKDEP
+/* Held by what runs, and for a moment by who waits: that one must have nothing it needs. */
+static struct lockdep_map reclaim_map =
+	STATIC_LOCKDEP_MAP_INIT("childkernel_reclaim", &reclaim_map);
+#endif
 
 /*
  * Not on the worker's stack: what runs may die, and then stays listed for good.
@@ -50,37 +57,50 @@ int childkernel_reclaim_init(void)
 	return reclaim_wq ? 0 : -ENOMEM;
 }
 
+static bool reclaim_list_has(struct list_head *list, u64 era)
+{
+	struct childkernel_reclaim *first =
+		list_first_entry_or_null(list, struct childkernel_reclaim, node);
+
+	return first && first->era <= era;
+}
+
 /* Whether anything is left of that era or an earlier one. */
 static bool reclaim_has(u64 era)
 {
-	struct childkernel_reclaim *first;
 	struct reclaim_run *run;
 	bool has;
 
 	raw_spin_lock_irq(&reclaim_lock);
-	first = list_first_entry_or_null(&reclaim_waiting, struct childkernel_reclaim, node);
-	has = first && first->era <= era;
+	has = reclaim_list_has(&reclaim_waiting, era) ||
+	      reclaim_list_has(&reclaim_inherited, era);
 	list_for_each_entry(run, &reclaim_running, node)
 		has |= run->era <= era;
 	raw_spin_unlock_irq(&reclaim_lock);
 	return has;
 }
 
+static bool reclaim_list_needs(struct list_head *list, const struct module *mod)
+{
+	struct childkernel_reclaim *r;
+
+	list_for_each_entry(r, list, node)
+		if (within_module((unsigned long)r->func, mod))
+			return true;
+	return false;
+}
+
 /* Whether anything is left that ends in a function of that module. */
 static bool reclaim_needs(const struct module *mod)
 {
-	struct childkernel_reclaim *r;
 	struct reclaim_run *run;
-	bool needs = false;
+	bool needs;
 
 	raw_spin_lock_irq(&reclaim_lock);
+	needs = reclaim_list_needs(&reclaim_waiting, mod) ||
+		reclaim_list_needs(&reclaim_inherited, mod);
 	list_for_each_entry(run, &reclaim_running, node)
 		needs |= within_module((unsigned long)run->func, mod);
-	list_for_each_entry(r, &reclaim_waiting, node) {
-		if (needs)
-			break;
-		needs = within_module((unsigned long)r->func, mod);
-	}
 	raw_spin_unlock_irq(&reclaim_lock);
 	return needs;
 }
@@ -89,6 +109,8 @@ void childkernel_reclaim_flush(void)
 {
 	u64 era;
 
+	lock_map_acquire(&reclaim_map);
+	lock_map_release(&reclaim_map);
 	raw_spin_lock_irq(&reclaim_lock);
 	era = reclaim_era++;
 	raw_spin_unlock_irq(&reclaim_lock);
@@ -119,6 +141,7 @@ static void reclaim_run(struct work_struct *work)
 		container_of(to_rcu_work(work), struct childkernel_reclaim, rwork);
 	struct reclaim_run *run;
 
+	lock_map_acquire(&reclaim_map);
 	/* Nobody could be told that there is no memory for it. */
 	run = kmalloc_obj(*run, GFP_KERNEL | __GFP_NOFAIL);
 	run->worker = current;
@@ -136,17 +159,19 @@ static void reclaim_run(struct work_struct *work)
 	raw_spin_lock_irq(&reclaim_lock);
 	list_del(&run->node);
 	raw_spin_unlock_irq(&reclaim_lock);
+	lock_map_release(&reclaim_map);
 	kfree(run);
 	wake_up_all(&reclaim_gone);
 }
 
-/* Behind all of the same era, which is the last one but for what runs. */
-static void reclaim_list(struct childkernel_reclaim *r)
+/* Behind all of the same era; nearly always at the end, as few eras run at once. */
+static void reclaim_inherit(struct childkernel_reclaim *r, u64 era)
 {
 	struct list_head *before;
 
-	list_for_each_prev(before, &reclaim_waiting)
-		if (list_entry(before, struct childkernel_reclaim, node)->era <= r->era)
+	r->era = era;
+	list_for_each_prev(before, &reclaim_inherited)
+		if (list_entry(before, struct childkernel_reclaim, node)->era <= era)
 			break;
 	list_add(&r->node, before);
 }
@@ -154,17 +179,24 @@ static void reclaim_list(struct childkernel_reclaim *r)
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r))
 {
-	struct reclaim_run *run;
+	struct reclaim_run *run, *mine = NULL;
 	unsigned long flags;
 
 	r->func = func;
 	raw_spin_lock_irqsave(&reclaim_lock, flags);
-	r->era = reclaim_era;
 	if (in_task() && current->flags & PF_WQ_WORKER)
 		list_for_each_entry(run, &reclaim_running, node)
-			if (run->worker == current)
-				r->era = run->era;
-	reclaim_list(r);
+			if (run->worker == current) {
+				/* One that died keeps its place, behind those that began later. */
+				mine = run;
+				break;
+			}
+	if (mine) {
+		reclaim_inherit(r, mine->era);
+	} else {
+		r->era = reclaim_era;
+		list_add_tail(&r->node, &reclaim_waiting);
+	}
 	raw_spin_unlock_irqrestore(&reclaim_lock, flags);
 
 	INIT_RCU_WORK(&r->rwork, reclaim_run);
