@@ -37,6 +37,7 @@ CELLS=(
 	"deadlock_abba_mixed|0|$CIRCLE|"
 	"deadlock_abba_counted|0|$CIRCLE|"
 	"deadlock_three|0|$CIRCLE|"
+	"deadlock_flush|0|$CIRCLE|"
 	"deadlock_process_softirq|0|$SOFTIRQ|"
 	"deadlock_process_bh_work|0|$SOFTIRQ|"
 	"deadlock_process_hardirq|0|$HARDIRQ|"

@@ -6,7 +6,11 @@ use super::{a_while, spawn};
 use childkernel::{
     new_rwlock, new_rwsem,
     stats::Counted,
-    sync::{new_mutex, new_spinlock, Mutex, MutexExt, RwLock, RwSemaphore, SpinLock},
+    sync::{
+        new_mutex, new_spinlock,
+        rcu::{self, Node, Rcu},
+        Mutex, MutexExt, RwLock, RwSemaphore, SpinLock,
+    },
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -20,6 +24,7 @@ list_cases!("deadlock":
     deadlock_abba_mixed,
     deadlock_abba_counted,
     deadlock_three,
+    deadlock_flush,
 );
 
 type Spin = Arc<SpinLock<u32>>;
@@ -133,5 +138,22 @@ fn deadlock_three() -> Result {
         let _first = first.lock();
         *second.lock() += 1;
     }
+    Ok(())
+}
+
+/// Waits for deferred reclaim with what a destructor there takes, though none is on its way.
+fn deadlock_flush() -> Result {
+    struct Takes(Sleeping);
+    impl Drop for Takes {
+        fn drop(&mut self) {
+            *self.0.lock() += 1;
+        }
+    }
+    let lock: Sleeping = Arc::pin_init(new_mutex!(0, "deadlock_flush"), GFP_KERNEL)?;
+    let pointer = Rcu::new(Node::new(Takes(lock.clone()), GFP_KERNEL)?);
+    pointer.take().ok_or(EINVAL)?.defer();
+    rcu::flush();
+    let _held = lock.lock();
+    rcu::flush();
     Ok(())
 }
