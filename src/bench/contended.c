@@ -36,11 +36,12 @@ static __always_inline void contend(struct childkernel_bench *b,
 	}
 }
 
+/* As black_box() does: what nobody uses would not be read. */
 static __always_inline void look(const u64 *n)
 {
 	u64 seen = *n;
 
-	OPTIMIZER_HIDE_VAR(seen);
+	barrier_data(&seen);
 }
 
 static __always_inline void spinlock_write(struct childkernel_bench *b,
@@ -235,7 +236,7 @@ static __always_inline void seqlock_look(struct childkernel_bench *b)
 		seq = read_seqbegin(&b->seq.lock);
 		seen = READ_ONCE(b->seq.n);
 	} while (read_seqretry(&b->seq.lock, seq));
-	OPTIMIZER_HIDE_VAR(seen);
+	barrier_data(&seen);
 }
 
 /* A reader has a copy, with which it spends its time. */

@@ -51,8 +51,9 @@ impl Racer for InC {
     }
 }
 
-/// Something in Rust.
+/// Something in Rust, on cache lines of its own as what the C sides use.
 #[pin_data]
+#[repr(align(64))]
 pub(super) struct InRust<S> {
     #[pin]
     shared: S,

@@ -88,7 +88,7 @@ void childkernel_bench_table(struct childkernel_bench_table *table,
 			seen = entry->value;
 			break;
 		}
-		OPTIMIZER_HIDE_VAR(seen);
+		barrier_data(&seen);
 		bench_inside(batch, !i);
 		spin_unlock(&shard->lock);
 		bench_ends(batch, !i);
