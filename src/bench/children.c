@@ -3,7 +3,6 @@
 
 #include <linux/completion.h>
 #include <linux/kthread.h>
-#include <linux/timekeeping.h>
 
 #include "bench.h"
 
@@ -16,7 +15,7 @@ static int work(void *data)
 {
 	struct thread *it = data;
 
-	WRITE_ONCE(it->first, ktime_get_ns());
+	WRITE_ONCE(it->first, childkernel_bench_time());
 	complete(&it->began);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(HZ);
@@ -25,7 +24,7 @@ static int work(void *data)
 
 int childkernel_bench_thread(u64 *start, u64 *stop)
 {
-	u64 from = ktime_get_ns();
+	u64 from = childkernel_bench_time();
 	struct task_struct *task;
 	struct thread it;
 
@@ -37,8 +36,8 @@ int childkernel_bench_thread(u64 *start, u64 *stop)
 	*start = it.first - from;
 	/* Let it come to rest. */
 	schedule_timeout_uninterruptible(1);
-	from = ktime_get_ns();
+	from = childkernel_bench_time();
 	kthread_stop(task);
-	*stop = ktime_get_ns() - from;
+	*stop = childkernel_bench_time() - from;
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 use super::{
     ffi,
+    pair::ROUNDS_MAX,
     record::{self, Record},
     Run, Suite,
 };
@@ -25,7 +26,7 @@ const LIMIT_MS: u32 = 10_000;
 pub(super) fn figures(run: &Run<'_, '_>) -> usize {
     match run.suite {
         Suite::Exact => 0,
-        Suite::Native | Suite::Real => 6,
+        Suite::Native | Suite::Real => 8,
     }
 }
 
@@ -37,7 +38,6 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
     for (name, measure) in [
         ("spawn", come_and_go as fn(&mut Run<'_, '_>) -> Result),
         ("restart", restart),
-        ("kthread_run", threads),
         ("siblings", siblings),
     ] {
         if run.ctx.should_stop() {
@@ -49,7 +49,7 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
     }
 }
 
-/// How often each is done. No child may be started again more often than this.
+/// How often a child fails to be started again.
 fn times(run: &Run<'_, '_>) -> usize {
     if run.quick {
         10
@@ -57,6 +57,9 @@ fn times(run: &Run<'_, '_>) -> usize {
         50
     }
 }
+
+/// How often a child and its rival take turns.
+const ROUNDS: usize = ROUNDS_MAX;
 
 /// Says the median and the longest of what was measured, in ns.
 fn point(what: &str, took: &mut KVec<u64>) -> Result {
@@ -119,29 +122,75 @@ impl First {
     }
 }
 
-/// From spawning a child to its first instruction; from asking it to stop to when it is joined.
+/// How long a child takes from when it is spawned to its first instruction, and from when it is
+/// asked to stop until it is joined, in ns.
+fn child(run: &mut Run<'_, '_>) -> Result<(u64, u64)> {
+    let first = First::new()?;
+    let its = first.clone();
+    let from = ffi::time();
+    let child = Builder::new(run.module, c"bench-spawn").spawn(move |ctx| {
+        its.come();
+        while !ctx.should_stop() {
+            ctx.sleep(1_000);
+        }
+        Ok(())
+    })?;
+    let spawn = first.wait(from)?;
+    // Let it come to rest.
+    run.ctx.sleep(1);
+    let from = ffi::time();
+    child.stop();
+    Ok((spawn, ffi::time().saturating_sub(from)))
+}
+
+/// Children, and in turns with them the rival: threads of C.
 fn come_and_go(run: &mut Run<'_, '_>) -> Result {
     let (mut spawn, mut stop) = (KVec::new(), KVec::new());
-    for _ in 0..times(run) {
-        let first = First::new()?;
-        let its = first.clone();
-        let from = ffi::time();
-        let child = Builder::new(run.module, c"bench-spawn").spawn(move |ctx| {
-            its.come();
-            while !ctx.should_stop() {
-                ctx.sleep(1_000);
+    let (mut start, mut end) = (KVec::new(), KVec::new());
+    for round in 0..ROUNDS {
+        // Rust, C, C, Rust, ...
+        for rust in [round % 2 == 0, round % 2 != 0] {
+            if run.ctx.should_stop() {
+                return Err(EINTR);
             }
-            Ok(())
-        })?;
-        spawn.push(first.wait(from)?, GFP_KERNEL)?;
-        // Let it come to rest.
-        run.ctx.sleep(1);
-        let from = ffi::time();
-        child.stop();
-        stop.push(ffi::time().saturating_sub(from), GFP_KERNEL)?;
+            let (came, went) = if rust { child(run)? } else { ffi::thread()? };
+            let (comes, goes) = if rust {
+                (&mut spawn, &mut stop)
+            } else {
+                (&mut start, &mut end)
+            };
+            comes.push(came.max(1), GFP_KERNEL)?;
+            goes.push(went.max(1), GFP_KERNEL)?;
+        }
     }
-    point("spawn", &mut spawn)?;
-    point("stop", &mut stop)
+    pair(
+        "spawn",
+        "to its first instruction",
+        "kthread_run",
+        &spawn,
+        &start,
+    );
+    pair("stop", "until it is gone", "kthread_stop", &stop, &end);
+    for (what, took) in [
+        ("spawn", &mut spawn),
+        ("stop", &mut stop),
+        ("kthread_run", &mut start),
+        ("kthread_stop", &mut end),
+    ] {
+        point(what, took)?;
+    }
+    Ok(())
+}
+
+fn pair(name: &str, what: &str, rival: &str, rust: &[u64], other: &[u64]) {
+    record::write(&Record::Pair {
+        name,
+        what,
+        rival,
+        ops: 1,
+        rust,
+        other,
+    });
 }
 
 /// From the error that a child returns to the first instruction of its next generation, without a
@@ -172,18 +221,6 @@ fn restart(run: &mut Run<'_, '_>) -> Result {
         took.push(after, GFP_KERNEL)?;
     }
     point("restart", &mut took)
-}
-
-/// The rival: threads of C.
-fn threads(run: &mut Run<'_, '_>) -> Result {
-    let (mut start, mut stop) = (KVec::new(), KVec::new());
-    for _ in 0..times(run) {
-        let (started, stopped) = ffi::thread()?;
-        start.push(started, GFP_KERNEL)?;
-        stop.push(stopped, GFP_KERNEL)?;
-    }
-    point("kthread_run", &mut start)?;
-    point("kthread_stop", &mut stop)
 }
 
 /// How a child fails.
