@@ -33,12 +33,22 @@ macro_rules! guardians {
 
 static GUARDIANS: &[Guardian] = guardians![
     spinlock,
+    spinlock_bh,
+    spinlock_irq,
+    raw_spinlock,
+    raw_spinlock_irq,
+    resilient,
+    resilient_irq,
     rwlock,
+    rwlock_bh,
+    rwlock_irq,
     mutex,
     semaphore,
     rwsem,
     percpu_rwsem,
     seqlock,
+    seqlock_bh,
+    seqlock_irq,
     rcu_pointer
 ];
 
@@ -100,6 +110,7 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
                         read,
                         hold: spin.loops(hold),
                         ms: grid.ms,
+                        handover: false,
                     };
                     for _ in 0..grid.repeats {
                         for guardian in GUARDIANS {

@@ -7,13 +7,15 @@
 
 use super::race::{InRust, Racer};
 use crate::{
-    new_percpu_rwsem, new_raw_spinlock, new_rwlock, new_rwsem, new_semaphore, new_seqlock,
+    new_percpu_rwsem, new_raw_spinlock, new_raw_spinlock_irq, new_rwlock, new_rwsem, new_semaphore,
+    new_seqlock, new_spinlock_bh,
     sync::{
         atomic::{Atomic, Bit, BitArray, FetchUpdate, Relaxed},
         new_mutex, new_spinlock, new_spinlock_irq,
         preempt::preempt_disable,
-        rcu, Mutex, PerCpuCounters, PerCpuRwSemaphore, RawSpinLock, Rcu, ResilientSpinLock, RwLock,
-        RwLockIrq, RwSemaphore, Semaphore, SeqLock, SpinLock, SpinLockIrq,
+        rcu, Mutex, PerCpuCounters, PerCpuRwSemaphore, RawSpinLock, RawSpinLockIrq, Rcu,
+        ResilientSpinLock, ResilientSpinLockIrq, RwLock, RwLockBh, RwLockIrq, RwSemaphore,
+        Semaphore, SeqLock, SeqLockBh, SeqLockIrq, SpinLock, SpinLockBh, SpinLockIrq,
     },
 };
 use core::hint::black_box;
@@ -66,57 +68,77 @@ macro_rules! lends {
 
 lends! {
     SpinLock<[u64; W]>: lock, lock;
+    SpinLockBh<[u64; W]>: lock, lock;
     SpinLockIrq<[u64; W]>: lock, lock;
     RawSpinLock<[u64; W]>: lock, lock;
+    RawSpinLockIrq<[u64; W]>: lock, lock;
     Mutex<[u64; W]>: lock, lock;
     RwLock<[u64; W]>: read, write;
+    RwLockBh<[u64; W]>: read, write;
     RwLockIrq<[u64; W]>: read, write;
     RwSemaphore<[u64; W]>: read, write;
     PerCpuRwSemaphore<[u64; W]>: read, write;
 }
 
-impl<const W: usize> Shared for ResilientSpinLock<[u64; W]> {
-    #[inline(always)]
-    fn read(&self, inside: impl FnOnce()) -> bool {
-        let Ok(words) = self.lock() else { return false };
-        sum(&words);
-        inside();
-        true
-    }
+/// Locks that may refuse.
+macro_rules! refuses {
+    ($($lock:ty),*) => {
+        $(
+            impl<const W: usize> Shared for $lock {
+                #[inline(always)]
+                fn read(&self, inside: impl FnOnce()) -> bool {
+                    let Ok(words) = self.lock() else { return false };
+                    sum(&words);
+                    inside();
+                    true
+                }
 
-    #[inline(always)]
-    fn write(&self, inside: impl FnOnce()) -> bool {
-        let Ok(mut words) = self.lock() else {
-            return false;
-        };
-        add(&mut words);
-        inside();
-        true
-    }
+                #[inline(always)]
+                fn write(&self, inside: impl FnOnce()) -> bool {
+                    let Ok(mut words) = self.lock() else {
+                        return false;
+                    };
+                    add(&mut words);
+                    inside();
+                    true
+                }
+            }
+        )*
+    };
 }
+
+refuses!(ResilientSpinLock<[u64; W]>, ResilientSpinLockIrq<[u64; W]>);
 
 /// Who reads has a copy, and spends its time with that.
-impl<const W: usize> Shared for SeqLock<[u64; W]> {
-    #[inline(always)]
-    fn read(&self, inside: impl FnOnce()) -> bool {
-        // By its name: that of the trait would be this one.
-        let words = SeqLock::read(self);
-        sum(&words);
-        inside();
-        true
-    }
+macro_rules! copies {
+    ($($lock:ident),*) => {
+        $(
+            impl<const W: usize> Shared for $lock<[u64; W]> {
+                #[inline(always)]
+                fn read(&self, inside: impl FnOnce()) -> bool {
+                    // By its name: that of the trait would be this one.
+                    let words = $lock::read(self);
+                    sum(&words);
+                    inside();
+                    true
+                }
 
-    #[inline(always)]
-    fn write(&self, inside: impl FnOnce()) -> bool {
-        let mut words = SeqLock::write(self);
-        words.update(|mut words| {
-            add(&mut words);
-            words
-        });
-        inside();
-        true
-    }
+                #[inline(always)]
+                fn write(&self, inside: impl FnOnce()) -> bool {
+                    let mut words = $lock::write(self);
+                    words.update(|mut words| {
+                        add(&mut words);
+                        words
+                    });
+                    inside();
+                    true
+                }
+            }
+        )*
+    };
 }
+
+copies!(SeqLock, SeqLockBh, SeqLockIrq);
 
 /// A semaphore has nothing inside: it stands beside what it guards.
 #[pin_data]
@@ -293,19 +315,31 @@ macro_rules! make {
 
 make! {
     spinlock: InRust::<SpinLock<[u64; W]>>::make(new_spinlock!([0; W], "bench_shared_spinlock"));
+    spinlock_bh: InRust::<SpinLockBh<[u64; W]>>::make(
+        new_spinlock_bh!([0; W], "bench_shared_spinlock_bh"));
     spinlock_irq: InRust::<SpinLockIrq<[u64; W]>>::make(
         new_spinlock_irq!([0; W], "bench_shared_spinlock_irq"));
     raw_spinlock: InRust::<RawSpinLock<[u64; W]>>::make(
         new_raw_spinlock!([0; W], "bench_shared_raw_spinlock"));
+    raw_spinlock_irq: InRust::<RawSpinLockIrq<[u64; W]>>::make(
+        new_raw_spinlock_irq!([0; W], "bench_shared_raw_spinlock_irq"));
     resilient: InRust::<ResilientSpinLock<[u64; W]>>::make(ResilientSpinLock::new([0; W]));
+    resilient_irq: InRust::<ResilientSpinLockIrq<[u64; W]>>::make(
+        ResilientSpinLockIrq::new([0; W]));
     mutex: InRust::<Mutex<[u64; W]>>::make(new_mutex!([0; W], "bench_shared_mutex"));
     rwlock: InRust::<RwLock<[u64; W]>>::make(new_rwlock!([0; W], "bench_shared_rwlock"));
+    rwlock_bh: InRust::<RwLockBh<[u64; W]>>::make(
+        new_rwlock!([0; W], "bench_shared_rwlock_bh"));
     rwlock_irq: InRust::<RwLockIrq<[u64; W]>>::make(
         new_rwlock!([0; W], "bench_shared_rwlock_irq"));
     rwsem: InRust::<RwSemaphore<[u64; W]>>::make(new_rwsem!([0; W], "bench_shared_rwsem"));
     percpu_rwsem: InRust::<PerCpuRwSemaphore<[u64; W]>>::make(
         new_percpu_rwsem!([0; W], "bench_shared_percpu_rwsem"));
     seqlock: InRust::<SeqLock<[u64; W]>>::make(new_seqlock!([0; W], "bench_shared_seqlock"));
+    seqlock_bh: InRust::<SeqLockBh<[u64; W]>>::make(
+        new_seqlock!([0; W], "bench_shared_seqlock_bh"));
+    seqlock_irq: InRust::<SeqLockIrq<[u64; W]>>::make(
+        new_seqlock!([0; W], "bench_shared_seqlock_irq"));
     semaphore: InRust::<Permitted<W>>::make(pin_init!(Permitted {
         lock <- new_semaphore!(1, "bench_shared_semaphore"),
         words: zeroes(),
