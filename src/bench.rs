@@ -30,6 +30,7 @@ mod ffi;
 mod floor;
 mod granularity;
 mod guarded;
+mod handover;
 mod loads;
 mod locks;
 mod messages;
@@ -166,6 +167,11 @@ static STAGES: &[Stage] = &[
         name: "contended",
         figures: contended::figures,
         measure: contended::measure,
+    },
+    Stage {
+        name: "handover",
+        figures: handover::figures,
+        measure: handover::measure,
     },
     Stage {
         name: "crossover",

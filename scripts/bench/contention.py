@@ -185,6 +185,32 @@ def fair_table(points):
         '<p class="note">Jain\'s index: 1 is fair; 1/n is one of n threads alone.</p>\n')
 
 
+def handover(lanes):
+    """How long a lock is nobody's while somebody waits for it."""
+    out = []
+    for lane, run, points in views(lanes, "handover"):
+        # Where nobody was found waiting there is nothing to say.
+        points = [p for p in points if p.median("times")]
+        by = {(name_of(p), p["cpus"], p["hold"]): p for p in points}
+        rows = []
+        for p in rust_of(points):
+            twin = by.get((f"{p['primitive']} C", p["cpus"], p["hold"]))
+            quantiles = [p.median("handed"), twin and twin.median("handed")]
+            rows.append([p["primitive"], p["cpus"], units.time(p.median("mean")),
+                         units.time(twin.median("mean")) if twin else "-",
+                         *(" · ".join(map(units.time, q[:2] + q[3:])) if q else "-"
+                           for q in quantiles)])
+        if rows:
+            holds = ", ".join(sorted({plots.category(p["hold"]) for p in points}))
+            out.append(page.table(
+                ["primitive", "CPUs", "Rust, mean", "C, mean", "Rust: p50 · p99 · max",
+                 "C: p50 · p99 · max"], rows)
+                + '<p class="note">From when one is about to release it until the next one, who '
+                "was waiting, has it; the clock is read within. Medians of the repeats.</p>\n"
+                + page.made(lane, run, note=f"{holds} inside"))
+    return "".join(out) or page.missing("how long a hand-over takes", "native", "real")
+
+
 def crossings(points):
     """Where the faster of the two changes: times inside, between measured ones on log scales."""
     found = []

@@ -76,18 +76,18 @@ def point_metrics(record):
             yield "ops_per_s", sum(value) * 1e9 / record["ns"], "1/s"
             for n, one in enumerate(value):
                 yield f"ops_of_thread_{n}", one, ""
-        elif field in ("wait", "wait_read", "wait_write"):
+        elif field in ("wait", "wait_read", "wait_write", "handed"):
             for name, one in zip(WAITS, value):
                 yield f"{field}_{name}", one, "ns"
         elif field in ("spinlock", "mutex"):
             yield f"{field}_ops_per_s", value * 1e9 / record["ns"], "1/s"
         elif field == "ops":
             yield "ops_per_s", value * 1e9 / record["ns"], "1/s"
-        elif field in ("starve", "irqsoff", "p50", "max"):
+        elif field in ("starve", "irqsoff", "p50", "max", "mean"):
             yield field, value, "ns"
         elif field in ("before", "during"):
             yield field, value, "1/s"
-        elif field in ("switches", "reads", "writes"):
+        elif field in ("switches", "reads", "writes", "times"):
             yield field, value, ""
 
 

@@ -22,6 +22,7 @@ COMMANDS = {"exact": "make bench-exact", "native": "make bench-native", "real": 
 # What tells one point of a curve from another; the rest of it is measured.
 CURVES = {
     "contended": ("primitive", "side", "cpus", "hold", "read"),
+    "handover": ("primitive", "side", "cpus", "hold"),
     "granularity": ("primitive", "side", "cpus", "buckets"),
     "guarded": ("primitive", "side", "cpus", "hold", "read", "size"),
     "messages": ("mailbox", "wait", "senders", "batch"),
@@ -35,6 +36,7 @@ MAY_LACK = {"side", "read", "n", "wait", ("granularity", "primitive"),
 # What a point has to have for anything to be made of it.
 MEASURED = {
     "contended": ("ns", "each"),
+    "handover": ("times", "mean"),
     "granularity": ("ns", "ops"),
     "guarded": ("ns", "ops"),
     "messages": ("ns", "ops"),
@@ -43,6 +45,8 @@ MEASURED = {
     "siblings": ("before", "during"),
     "crossover": ("spinlock", "mutex", "ns"),
 }
+# What is [p50, p99, p99.9, max] of times, where it is known.
+QUANTILES = {"contended": ("wait", "wait_read", "wait_write"), "handover": ("handed",)}
 
 
 class Wrong(ValueError):
@@ -100,7 +104,7 @@ def check_point(record):
     for field in ("ns", "ops", "before"):
         if field in record and record[field] <= 0:
             raise Wrong(f"a point of '{curve}' where '{field}' is nothing")
-    for field in ("wait", "wait_read", "wait_write") if curve == "contended" else ():
+    for field in QUANTILES.get(curve, ()):
         if record.get(field) is not None and not (
                 numbers(record[field], 4) and len(record[field]) == 4):
             raise Wrong(f"'{field}' is not [p50, p99, p99.9, max]")

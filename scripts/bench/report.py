@@ -60,6 +60,7 @@ def build(lanes, all_ratios, about, draw):
         ("throughput", "Contention: throughput", contention.throughput(lanes, draw)),
         ("waits", "Contention: waits and fairness", contention.waiting(lanes, draw)),
         ("who", "Contention: who waits", waiters.who_waits(lanes)),
+        ("handover", "Contention: hand-over", contention.handover(lanes)),
         ("crossover", "Spin or sleep", contention.crossover(lanes, draw)),
         ("granularity", "One lock or many", contention.granularity(lanes, draw)),
         ("guarded", "The same data behind each", contention.guarded(lanes, draw)),

@@ -25,6 +25,9 @@ NATIVE = (native(), floor("ping_pong", [1000]), floor("context_switch", [10000])
           *(messages(m, 100 * b, batch=b) for m in ("ring", "kfifo") for b in (1, 64)),
           *(point("granularity", buckets=b, side="rust", cpus=2, ns=100, ops=b) for b in (1, 2)),
           point("roundtrip", how="mailbox_spin", ops=10, ns=1200),
+          *(point("handover", primitive="mutex", side=s, cpus=2, hold=1000, times=9, mean=m,
+                  handed=[m, 2 * m, 3 * m, 4 * m]) for s, m in (("rust", 210), ("c", 200))),
+          pair("atomic_add", [50, 60], [50, 50]),
           point("children", what="spawn", n=10, p50=1000, max=9000),
           point("siblings", before=100, during=99),
           *(point("crossover", hold=h, spinlock=s, mutex=m, ns=1000)
@@ -168,6 +171,18 @@ class Words(unittest.TestCase):
                 ("rcu_list_lookup", "RcuList", "lookup"), ("spinlock_try", "SpinLock", "try")):
             self.assertEqual(sections.part_of(name, type_), part, name)
 
+    def test_handover(self):
+        text, _ = built(native=NATIVE)
+        self.assertRegex(text, "210 ns</td>.*200 ns</td>.*210 ns · 420 ns · 840 ns</td>")
+        never = point("handover", primitive="mutex", side="rust", cpus=2, hold=0, times=0, mean=0,
+                      handed=[0, 0, 0, 0])
+        text, _ = built(native=(native(), never))
+        self.assertIn("Not measured yet: how long a hand-over takes", text)
+
+    def test_floor(self):
+        text, _ = built(native=NATIVE)
+        self.assertIn("atomic increment, in C", text)
+
     def test_crossing(self):
         points = lanes(native=NATIVE)["native"].curve("crossover")[1]
         (at,) = contention.crossings(points)
@@ -199,6 +214,8 @@ class Programs(unittest.TestCase):
         self.assertTrue(all(r["value"] for r in rows))
         mutex = [r for r in rows if r["figure"] == "contended" and r["metric"] == "wait_p99"]
         self.assertEqual({r["value"] for r in mutex}, {"200"})
+        handed = {(r["side"], r["metric"]): r["value"] for r in rows if r["figure"] == "handover"}
+        self.assertEqual((handed["rust", "mean"], handed["c", "handed_p99"]), ("210", "400"))
         (slow,) = [r for r in rows if r["figure"] == "messages" and r["how"] == "sleep"]
         self.assertEqual((slow["name"], slow["value"]), ("ring", "7"))
         rates = [r["value"] for r in rows if r["figure"] == "contended" and r["side"] == "c"

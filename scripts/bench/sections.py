@@ -202,18 +202,34 @@ def timed_ratios(lanes, all_ratios, draw):
     return "".join(out) or page.missing("time of Rust against C", "native", "real")
 
 
+def made_of(lane):
+    """Rows of what is measured elsewhere, and is a floor as well."""
+    for run, r in lane.pairs():
+        if (r["name"], r["rival"]) == ("atomic_add", "c"):
+            yield row_of("atomic increment, in C, and its loop" + (" (INLINE=1)" if run.inline else ""),
+                         run.begin.get("unit", ""), [x / r["ops"] for x in r["c"]])
+    for points in lane.curve("roundtrip").values():
+        for p in points:
+            if p["how"] == "ping_pong":
+                yield row_of("ping_pong: a cache line to another CPU and back", "ns",
+                             [r["ns"] / r["ops"] for r in p.records])
+
+
+def row_of(name, unit, each):
+    low, high = ratios.quartiles(sorted(each))
+    show = units.time if unit == "ns" else (lambda x: f"{x:.1f}")
+    return [name, unit if unit != "ns" else "", show(min(each)),
+            show(sorted(each)[len(each) // 2]), f"{show(low)} to {show(high)}"]
+
+
 def floors(lanes):
     out = []
     for lane in lanes.values():
         rows = []
         for run, r in lane.floors():
-            each = [x / r["ops"] for x in r["rounds"]]
-            unit = run.begin.get("unit", "")
-            low, high = ratios.quartiles(sorted(each))
-            show = units.time if unit == "ns" else (lambda x: f"{x:.1f}")
-            rows.append([r["name"] + (" (INLINE=1)" if run.inline else ""),
-                         unit if unit != "ns" else "", show(min(each)),
-                         show(sorted(each)[len(each) // 2]), f"{show(low)} to {show(high)}"])
+            rows.append(row_of(r["name"] + (" (INLINE=1)" if run.inline else ""),
+                               run.begin.get("unit", ""), [x / r["ops"] for x in r["rounds"]]))
+        rows += made_of(lane)
         if rows:
             out.append(page.table(["floor", "", "least", "median", "interquartile range"], rows,
                                   words=2) + page.made(lane))
@@ -273,13 +289,13 @@ def children(lanes, draw):
                   units.time(p.median("max"))] for p in points]
         out.append(page.table(["", "times", "median", "longest"], cells) + page.made(lane, run))
     for lane, run, points in contention.views(lanes, "siblings"):
-        cells = [[p["how"] or "crash", p["cpus"] or "-", units.rate(p.median("before")),
+        cells = [[p["how"] or "-", p["cpus"] or "-", units.rate(p.median("before")),
                   units.rate(p.median("during")),
                   f"{p.median('during') / p.median('before'):.3f}"] for p in points]
-        siblings.append(page.table(["by", "CPU", "ops/s before", "ops/s meanwhile", "ratio"],
+        siblings.append(page.table(["fails by", "CPU", "ops/s before", "ops/s meanwhile", "ratio"],
                                    cells, words=2) + page.made(lane, run))
     return ("".join(out) or page.missing("spawn, stop, restart", "native", "real")) \
-        + "<h3>Siblings, with one crash a second</h3>\n" \
+        + "<h3>Siblings of a child that fails once a second</h3>\n" \
         + ("".join(siblings) or page.missing("siblings", "native", "real"))
 
 

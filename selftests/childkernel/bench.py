@@ -3,8 +3,9 @@
 
 The file has one JSON object a line. They must be as many as was announced, the
 first and the last what they should be, none too long, and nothing left out.
-Names in the expressions: records, pairs, points, and counts(point, side), which
-is how many points there are like this one but for what was measured.
+Names in the expressions: records, pairs, points, cpus (how many there were), and
+counts(point, side), which is how many points there are like this one but for
+what was measured.
 """
 
 import json
@@ -29,6 +30,7 @@ def main():
         "pairs": [r for r in records if r["bench"] == "pair"],
         "points": points,
         "counts": counts,
+        "cpus": records[0].get("cpus", 1) if records else 1,
     }
     wrong = []
     if [r["bench"] for r in records if r["bench"] in ("begin", "end")] != ["begin", "end"]:

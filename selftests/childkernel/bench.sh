@@ -45,7 +45,7 @@ if [ -e /proc/lockdep_stats ] || grep -q ' kasan_cache_shrink$' /proc/kallsyms; 
 	ktap_print_header
 	skip_all "a suite takes many times as long where lockdep or KASAN looks on, and measures that"
 fi
-begin 7
+begin 9
 try "a suite or a stage that is none is refused" refuses \
 	'bench=fast: valid are exact, native, real$|bench=fast' \
 	'bench=exact,native: valid are exact, native, real$|bench=exact,native' \
@@ -74,7 +74,17 @@ try "the other curves have their points" records crossover guarded granularity -
 	'{p["curve"] for p in points} == {"crossover", "guarded", "granularity"}' \
 	'all(any(p["ops"] > 0 for p in points if p["curve"] == curve)
 		for curve in ("guarded", "granularity"))' \
-	'len({p["primitive"] for p in points if p["curve"] == "guarded"}) == 8'
+	'len({p["primitive"] for p in points if p["curve"] == "guarded"}) == 18'
+try "a lock that is handed over is timed on both sides" records handover -- \
+	'len({p["primitive"] for p in points}) == (12 if cpus > 1 else 0)' \
+	'all(counts(p, "rust") == counts(p, "c") > 0 for p in points)' \
+	'all(p["handed"] == sorted(p["handed"]) and p["mean"] <= p["handed"][3] for p in points)' \
+	'all((p["times"] > 0) == (p["handed"][3] > 0) for p in points)' \
+	'not points or any(p["times"] > 0 for p in points)'
+try "a child and a thread of C come and go in turns" records children -- \
+	'{r["name"]: r["rival"] for r in pairs} == {"spawn": "kthread_run", "stop": "kthread_stop"}' \
+	'all(len(r["rust"]) == len(r["c"]) >= 30 and min(r["rust"] + r["c"]) > 0 for r in pairs)' \
+	'{p["how"] for p in points if p["curve"] == "siblings"} == {"error"}'
 for stage in pairs contended guarded; do
 	try "the module goes in the middle of $stage" ends_early "$stage"
 done

@@ -34,25 +34,42 @@ static __always_inline bool bench_begins(struct childkernel_bench_batch *batch, 
 		batch->writes++;
 	if (first) {
 		batch->first_reads = reads;
-		batch->asked = ktime_get_ns();
+		batch->asked = childkernel_bench_time();
 	}
 	return reads;
+}
+
+/*
+ * Who asked before the other was about to leave has waited for it. The line is
+ * this CPU's when it leaves itself, so that what it notes then costs nothing.
+ */
+static __always_inline void bench_comes(struct childkernel_bench_batch *batch)
+{
+	u64 left = READ_ONCE(*batch->left);
+
+	WRITE_ONCE(*batch->left, 0);
+	batch->handed = left > batch->asked ? batch->got - left : 0;
 }
 
 /* While it has what it came for. */
 static __always_inline void bench_inside(struct childkernel_bench_batch *batch, bool first)
 {
-	if (first)
-		batch->got = ktime_get_ns();
+	if (first) {
+		batch->got = childkernel_bench_time();
+		if (batch->left)
+			bench_comes(batch);
+	}
 	if (batch->hold)
 		childkernel_bench_spin(batch->hold);
+	if (first && batch->left)
+		WRITE_ONCE(*batch->left, childkernel_bench_time());
 }
 
 /* After it. */
 static __always_inline void bench_ends(struct childkernel_bench_batch *batch, bool first)
 {
 	if (first)
-		batch->released = ktime_get_ns();
+		batch->released = childkernel_bench_time();
 }
 
 #endif

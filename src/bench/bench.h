@@ -19,7 +19,7 @@ void childkernel_bench_free(struct childkernel_bench *b);
 
 /* The processor's cycle counter; under emulation with -icount, instructions. */
 u64 childkernel_bench_cycles(void);
-/* The time since boot, in ns. */
+/* In ns, from one of the machine's boots, as exact as there is. */
 u64 childkernel_bench_time(void);
 const char *childkernel_param_bench(void);
 bool childkernel_param_bench_quick(void);
@@ -145,15 +145,19 @@ struct childkernel_bench_batch {
 	u32 turn;
 	/* How long it stays inside: loops of childkernel_bench_spin(). */
 	u64 hold;
+	/* When who was inside was about to leave; NULL: nobody asks. Changed inside. */
+	u64 *left;
 	/* Chooses keys; never 0. */
 	u64 random;
 	/* Counted on. */
 	u64 reads;
 	u64 writes;
-	/* Of the first operation, in ns since boot. */
+	/* Of the first operation, by childkernel_bench_time(). */
 	u64 asked;
 	u64 got;
 	u64 released;
+	/* From when the one before it was about to leave until it got in; 0: it did not wait. */
+	u64 handed;
 	bool first_reads;
 	/* An operation was refused. */
 	bool failed;

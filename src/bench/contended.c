@@ -3,7 +3,6 @@
 
 #include <linux/interrupt.h>
 #include <linux/sched.h>
-#include <linux/timekeeping.h>
 
 #include "batch.h"
 

@@ -14,8 +14,10 @@ use crate::stats::json::List;
 use kernel::{fmt, prelude::*, sync::Arc};
 
 /// A primitive.
-struct Primitive {
-    name: &'static str,
+pub(super) struct Primitive {
+    pub(super) name: &'static str,
+    /// Whether who writes keeps all others out, who wait meanwhile.
+    pub(super) excludes: bool,
     /// Whether there are those that only read, and share it.
     readers: bool,
     /// Whether interrupts are off from asking for it to having released it.
@@ -25,9 +27,11 @@ struct Primitive {
 }
 
 macro_rules! primitives {
-    ($($name:literal, $readers:literal, $irqs_off:literal, $rust:expr, $c:expr;)*) => {
+    ($($name:literal, $excludes:literal, $readers:literal, $irqs_off:literal, $rust:expr,
+       $c:expr;)*) => {
         &[$(Primitive {
             name: $name,
+            excludes: $excludes,
             readers: $readers,
             irqs_off: $irqs_off,
             rust: $rust,
@@ -36,21 +40,21 @@ macro_rules! primitives {
     };
 }
 
-static PRIMITIVES: &[Primitive] = primitives! {
-    "spinlock", false, false, shared::spinlock::<1>, c::SPINLOCK;
-    "spinlock_irq", false, true, shared::spinlock_irq::<1>, c::SPINLOCK_IRQ;
-    "raw_spinlock", false, false, shared::raw_spinlock::<1>, c::RAW_SPINLOCK;
-    "resilient", false, false, shared::resilient::<1>, c::RESILIENT;
-    "mutex", false, false, shared::mutex::<1>, c::MUTEX;
-    "semaphore", false, false, shared::semaphore::<1>, c::SEMAPHORE;
-    "bitlock", false, false, shared::bitlock::<1>, c::BITLOCK;
-    "atomic_cas", false, false, shared::atomic_cas, c::ATOMIC_CAS;
-    "percpu", false, false, shared::percpu, c::PERCPU;
-    "rwlock", true, false, shared::rwlock::<1>, c::RWLOCK;
-    "rwlock_irq", true, true, shared::rwlock_irq::<1>, c::RWLOCK_IRQ;
-    "rwsem", true, false, shared::rwsem::<1>, c::RWSEM;
-    "percpu_rwsem", true, false, shared::percpu_rwsem::<1>, c::PERCPU_RWSEM;
-    "seqlock", true, false, shared::seqlock::<1>, c::SEQLOCK;
+pub(super) static PRIMITIVES: &[Primitive] = primitives! {
+    "spinlock", true, false, false, shared::spinlock::<1>, c::SPINLOCK;
+    "spinlock_irq", true, false, true, shared::spinlock_irq::<1>, c::SPINLOCK_IRQ;
+    "raw_spinlock", true, false, false, shared::raw_spinlock::<1>, c::RAW_SPINLOCK;
+    "resilient", true, false, false, shared::resilient::<1>, c::RESILIENT;
+    "mutex", true, false, false, shared::mutex::<1>, c::MUTEX;
+    "semaphore", true, false, false, shared::semaphore::<1>, c::SEMAPHORE;
+    "bitlock", true, false, false, shared::bitlock::<1>, c::BITLOCK;
+    "atomic_cas", false, false, false, shared::atomic_cas, c::ATOMIC_CAS;
+    "percpu", false, false, false, shared::percpu, c::PERCPU;
+    "rwlock", true, true, false, shared::rwlock::<1>, c::RWLOCK;
+    "rwlock_irq", true, true, true, shared::rwlock_irq::<1>, c::RWLOCK_IRQ;
+    "rwsem", true, true, false, shared::rwsem::<1>, c::RWSEM;
+    "percpu_rwsem", true, true, false, shared::percpu_rwsem::<1>, c::PERCPU_RWSEM;
+    "seqlock", true, true, false, shared::seqlock::<1>, c::SEQLOCK;
 };
 
 /// Which points there are.
@@ -111,15 +115,22 @@ pub(super) fn figures(run: &Run<'_, '_>) -> usize {
 }
 
 /// The two sides of a primitive.
-type Sides = [(&'static str, Arc<dyn Racer>); 2];
+pub(super) type Sides = [(&'static str, Arc<dyn Racer>); 2];
 
-fn sides(primitive: &Primitive, subject: &Arc<Subject>) -> Result<Sides> {
+/// Makes both.
+pub(super) fn sides(primitive: &Primitive, subject: &Arc<Subject>) -> Result<Sides> {
     let c = InC {
         subject: subject.clone(),
         twin: primitive.c,
     };
     let c: Arc<dyn Racer> = Arc::new(c, GFP_KERNEL)?;
     Ok([("rust", (primitive.rust)()?), ("c", c)])
+}
+
+/// Whose turn it is: Rust, C, C, Rust, ...
+pub(super) fn turn(sides: &Sides, repeat: usize) -> Result<&(&'static str, Arc<dyn Racer>)> {
+    let second = repeat % 4 == 1 || repeat % 4 == 2;
+    sides.get(usize::from(second)).ok_or(EINVAL)
 }
 
 /// Measures all points.
@@ -143,15 +154,15 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
                         read,
                         hold: spin.loops(hold),
                         ms: grid.ms,
+                        handover: false,
                     };
                     for repeat in 0..grid.repeats * 2 {
-                        // Rust, C, C, Rust, ...
-                        let side = usize::from(repeat % 4 == 1 || repeat % 4 == 2);
                         if run.ctx.should_stop() {
                             return;
                         }
                         let went = match &sides {
-                            Ok(sides) => point(run, primitive, sides.get(side), rules, hold),
+                            Ok(sides) => turn(sides, repeat)
+                                .and_then(|side| point(run, primitive, side, rules, hold)),
                             Err(why) => Err(*why),
                         };
                         if let Err(why) = went {
@@ -167,11 +178,10 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
 fn point(
     run: &mut Run<'_, '_>,
     primitive: &Primitive,
-    side: Option<&(&'static str, Arc<dyn Racer>)>,
+    (side, racer): &(&'static str, Arc<dyn Racer>),
     rules: Rules,
     hold: u64,
 ) -> Result {
-    let (side, racer) = side.ok_or(EINVAL)?;
     let outcome = race::race(run, racer.clone(), rules)?;
     record::write(&Record::Point {
         curve: "contended",

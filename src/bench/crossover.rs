@@ -63,6 +63,7 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
                 read: 0,
                 hold: spin.loops(hold),
                 ms,
+                handover: false,
             };
             let went = match &sides {
                 Ok(sides) => point(run, sides, rules, hold, repeat),

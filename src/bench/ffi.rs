@@ -4,7 +4,8 @@
 //!
 //! C header: `src/bench/bench.h`
 
-use crate::{ffi as raw, sync::atomic::Atomic};
+use super::race::Course;
+use crate::ffi as raw;
 use core::ptr::NonNull;
 use kernel::{error::to_result, prelude::*};
 
@@ -171,6 +172,12 @@ pub(super) fn thread() -> Result<(u64, u64)> {
 /// What a thread does at a time where several use the same at once, and what it has seen.
 pub(super) type Batch = raw::childkernel_bench_batch;
 
+fn look_at(batch: &mut Batch, course: &Course) {
+    batch.stop = course.stop.as_ptr();
+    let left = course.left.as_ref();
+    batch.left = left.map_or(core::ptr::null_mut(), |left| left.0.as_ptr());
+}
+
 /// A C twin that any number of threads may run at once.
 ///
 /// # Invariants
@@ -181,10 +188,10 @@ pub(super) struct Contended(
 );
 
 impl Contended {
-    /// Does a batch, or what of it there is time for until `stop` is not 0.
-    pub(super) fn run(&self, subject: &Subject, stop: &Atomic<u32>, batch: &mut Batch) {
-        batch.stop = stop.as_ptr();
-        // SAFETY: By the type invariants of both; `stop` lives as long as the call.
+    /// Does a batch, or what of it there is time for until it is over.
+    pub(super) fn run(&self, subject: &Subject, course: &Course, batch: &mut Batch) {
+        look_at(batch, course);
+        // SAFETY: By the type invariants of both; `course` lives as long as the call.
         unsafe { (self.0)(subject.ptr.as_ptr(), batch) };
     }
 }
@@ -244,10 +251,10 @@ impl Table {
         })
     }
 
-    /// Does a batch, or what of it there is time for until `stop` is not 0.
-    pub(super) fn run(&self, stop: &Atomic<u32>, batch: &mut Batch) {
-        batch.stop = stop.as_ptr();
-        // SAFETY: By the type invariant; `stop` lives as long as the call.
+    /// Does a batch, or what of it there is time for until it is over.
+    pub(super) fn run(&self, course: &Course, batch: &mut Batch) {
+        look_at(batch, course);
+        // SAFETY: By the type invariant; `course` lives as long as the call.
         unsafe { raw::childkernel_bench_table(self.ptr.as_ptr(), batch) };
     }
 }
@@ -279,7 +286,7 @@ pub(super) fn cycles() -> u64 {
     unsafe { raw::childkernel_bench_cycles() }
 }
 
-/// The time since boot, in ns.
+/// The time in ns, from one of the machine's boots.
 #[inline]
 pub(super) fn time() -> u64 {
     // SAFETY: No preconditions.

@@ -67,6 +67,7 @@ pub(super) fn measure(run: &mut Run<'_, '_>) {
                     read: READ,
                     hold: 0,
                     ms: grid.ms,
+                    handover: false,
                 };
                 let went = match &sides {
                     Ok(sides) => point(run, locks, sides.get(side), rules),

@@ -7,7 +7,7 @@
 //!
 //! The first operation of each batch is timed, so that the clock does not get to be what is
 //! measured. Their number has no divisor in common with 100, so that in the course of time each
-//! kind of operation is first.
+//! kind of operation is first. Where the question is how a lock goes from one to the next, each is.
 #![deny(unsafe_code)]
 
 use super::{
@@ -35,9 +35,21 @@ const BATCH: u32 = 31;
 
 /// What can be raced for.
 pub(super) trait Racer: Send + Sync {
-    /// Does a batch, or what of it there is time for until `stop` is not 0.
-    fn batch(&self, stop: &Atomic<u32>, batch: &mut Batch);
+    /// Does a batch, or what of it there is time for until it is over.
+    fn batch(&self, course: &Course, batch: &mut Batch);
 }
+
+/// What those who race look at.
+pub(super) struct Course {
+    /// Not 0 any more: it is over.
+    pub(super) stop: Atomic<u32>,
+    /// Where each notes that it is about to leave, if anybody asks.
+    pub(super) left: Option<Left>,
+}
+
+/// When who was inside was about to leave, in ns; on a cache line of its own.
+#[repr(align(64))]
+pub(super) struct Left(pub(super) Atomic<u64>);
 
 /// Something in C.
 pub(super) struct InC {
@@ -46,8 +58,8 @@ pub(super) struct InC {
 }
 
 impl Racer for InC {
-    fn batch(&self, stop: &Atomic<u32>, batch: &mut Batch) {
-        self.twin.run(&self.subject, stop, batch);
+    fn batch(&self, course: &Course, batch: &mut Batch) {
+        self.twin.run(&self.subject, course, batch);
     }
 }
 
@@ -74,17 +86,17 @@ impl<S: Shared + 'static> InRust<S> {
 
 impl<S: Shared> Racer for InRust<S> {
     #[inline(never)]
-    fn batch(&self, stop: &Atomic<u32>, batch: &mut Batch) {
+    fn batch(&self, course: &Course, batch: &mut Batch) {
         for i in 0..batch.n {
-            if stop.load(Relaxed) != 0 {
+            if course.stop.load(Relaxed) != 0 {
                 return;
             }
             let first = i == 0;
             let reads = begins(batch, first);
             let done = if reads {
-                self.shared.read(|| inside(batch, first))
+                self.shared.read(|| inside(course, batch, first))
             } else {
-                self.shared.write(|| inside(batch, first))
+                self.shared.write(|| inside(course, batch, first))
             };
             if !done {
                 batch.failed = true;
@@ -115,13 +127,31 @@ pub(super) fn begins(batch: &mut Batch, first: bool) -> bool {
 
 /// While it has what it came for. As `bench_inside()` does.
 #[inline(always)]
-pub(super) fn inside(batch: &mut Batch, first: bool) {
+pub(super) fn inside(course: &Course, batch: &mut Batch, first: bool) {
     if first {
         batch.got = ffi::time();
+        if let Some(left) = &course.left {
+            comes(left, batch);
+        }
     }
     if batch.hold != 0 {
         ffi::spin(batch.hold);
     }
+    if let (true, Some(left)) = (first, &course.left) {
+        left.0.store(ffi::time(), Relaxed);
+    }
+}
+
+/// As `bench_comes()` does.
+#[inline(always)]
+fn comes(left: &Left, batch: &mut Batch) {
+    let last = left.0.load(Relaxed);
+    left.0.store(0, Relaxed);
+    batch.handed = if last > batch.asked {
+        batch.got.saturating_sub(last)
+    } else {
+        0
+    };
 }
 
 /// After it. As `bench_ends()` does.
@@ -142,6 +172,8 @@ pub(super) struct Rules {
     /// Loops that each operation stays inside.
     pub(super) hold: u64,
     pub(super) ms: u32,
+    /// Whether the question is how it goes from one to the next.
+    pub(super) handover: bool,
 }
 
 /// What one thread, or all of them together, has seen.
@@ -151,6 +183,8 @@ pub(super) struct Tally {
     pub(super) wait: Waits,
     pub(super) wait_read: Waits,
     pub(super) wait_write: Waits,
+    /// From when one was about to leave until the next one, who waited, got in.
+    pub(super) handed: Waits,
     /// The longest time that a thread had to wait. See [`Tally::starves`].
     pub(super) starve: u64,
     /// The longest time from asking for it to having released it.
@@ -166,6 +200,7 @@ impl Tally {
             wait: Waits::new()?,
             wait_read: Waits::new()?,
             wait_write: Waits::new()?,
+            handed: Waits::new()?,
             starve: 0,
             longest: 0,
             switches: 0,
@@ -179,6 +214,9 @@ impl Tally {
             self.wait_read.record(wait);
         } else {
             self.wait_write.record(wait);
+        }
+        if batch.handed != 0 {
+            self.handed.record(batch.handed);
         }
         let took = batch.released.saturating_sub(batch.asked);
         self.longest = self.longest.max(took);
@@ -197,6 +235,7 @@ impl Tally {
         self.wait.add(&other.wait);
         self.wait_read.add(&other.wait_read);
         self.wait_write.add(&other.wait_write);
+        self.handed.add(&other.handed);
         self.starve = self.starve.max(other.starve);
         self.longest = self.longest.max(other.longest);
         self.switches = self.switches.wrapping_add(other.switches);
@@ -212,7 +251,7 @@ struct Track {
     #[pin]
     all_ready: Completion,
     go: Atomic<u32>,
-    stop: Atomic<u32>,
+    course: Course,
     #[pin]
     tallies: Mutex<KVec<Result<Tally>>>,
 }
@@ -233,16 +272,18 @@ impl Track {
     fn batch(&self, index: u64) -> Batch {
         Batch {
             stop: core::ptr::null(),
-            n: BATCH,
+            n: if self.rules.handover { 1 } else { BATCH },
             read: self.rules.read,
             turn: (index.wrapping_mul(37) % 100) as u32,
             hold: self.rules.hold,
+            left: core::ptr::null_mut(),
             random: index.wrapping_add(1),
             reads: 0,
             writes: 0,
             asked: 0,
             got: 0,
             released: 0,
+            handed: 0,
             first_reads: false,
             failed: false,
         }
@@ -255,10 +296,10 @@ impl Track {
         }
         let (mut batches, mut slowest, mut all) = (0u64, 0u64, 0u64);
         let switches = ffi::switches();
-        while self.stop.load(Relaxed) == 0 && !ctx.should_stop() {
+        while self.course.stop.load(Relaxed) == 0 && !ctx.should_stop() {
             batch.released = 0;
             let begin = ffi::time();
-            self.racer.batch(&self.stop, &mut batch);
+            self.racer.batch(&self.course, &mut batch);
             if batch.failed {
                 return Err(ETIMEDOUT);
             }
@@ -313,7 +354,10 @@ pub(super) fn race(run: &mut Run<'_, '_>, racer: Arc<dyn Racer>, rules: Rules) -
             ready: Atomic::new(0),
             all_ready <- new_completion!("childkernel_bench_ready"),
             go: Atomic::new(0),
-            stop: Atomic::new(0),
+            course: Course {
+                stop: Atomic::new(0),
+                left: rules.handover.then(|| Left(Atomic::new(0))),
+            },
             tallies <- new_mutex!(
                 KVec::with_capacity(threads, GFP_KERNEL)?,
                 "childkernel_bench_tallies"
@@ -331,7 +375,7 @@ pub(super) fn race(run: &mut Run<'_, '_>, racer: Arc<dyn Racer>, rules: Rules) -
     let begin = ffi::time();
     track.go.store(1, Relaxed);
     run.ctx.sleep(rules.ms);
-    track.stop.store(1, Relaxed);
+    track.course.stop.store(1, Relaxed);
     let ns = ffi::time().saturating_sub(begin);
     // Waits for them.
     drop(child);

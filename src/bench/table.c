@@ -3,7 +3,6 @@
 
 #include <linux/list.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "batch.h"
 

@@ -8,12 +8,9 @@
 
 use super::{
     ffi::{self, Batch},
-    race::{self, Racer},
+    race::{self, Course, Racer},
 };
-use crate::sync::{
-    atomic::{Atomic, Relaxed},
-    new_spinlock, SpinLock,
-};
+use crate::sync::{atomic::Relaxed, new_spinlock, SpinLock};
 use core::hint::black_box;
 use kernel::{prelude::*, sync::Arc};
 
@@ -124,9 +121,9 @@ fn next_key(batch: &mut Batch) -> u64 {
 
 impl Racer for Table {
     #[inline(never)]
-    fn batch(&self, stop: &Atomic<u32>, batch: &mut Batch) {
+    fn batch(&self, course: &Course, batch: &mut Batch) {
         for i in 0..batch.n {
-            if stop.load(Relaxed) != 0 {
+            if course.stop.load(Relaxed) != 0 {
                 return;
             }
             let first = i == 0;
@@ -146,7 +143,7 @@ impl Racer for Table {
                 }
                 black_box(*value);
             }
-            race::inside(batch, first);
+            race::inside(course, batch, first);
             drop(buckets);
             race::ends(batch, first);
         }
@@ -154,8 +151,8 @@ impl Racer for Table {
 }
 
 impl Racer for ffi::Table {
-    fn batch(&self, stop: &Atomic<u32>, batch: &mut Batch) {
-        self.run(stop, batch);
+    fn batch(&self, course: &Course, batch: &mut Batch) {
+        self.run(course, batch);
     }
 }
 

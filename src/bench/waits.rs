@@ -15,6 +15,7 @@ const BUCKETS: usize = 512;
 pub(super) struct Waits {
     buckets: KVec<u32>,
     longest: u64,
+    sum: u64,
 }
 
 fn bucket_of(ns: u64) -> usize {
@@ -41,6 +42,7 @@ impl Waits {
         Ok(Self {
             buckets: KVec::from_elem(0, BUCKETS, GFP_KERNEL)?,
             longest: 0,
+            sum: 0,
         })
     }
 
@@ -49,6 +51,7 @@ impl Waits {
             *n = n.saturating_add(1);
         }
         self.longest = self.longest.max(ns);
+        self.sum = self.sum.saturating_add(ns);
     }
 
     /// Takes in what another has.
@@ -57,16 +60,26 @@ impl Waits {
             *n = n.saturating_add(*more);
         }
         self.longest = self.longest.max(other.longest);
+        self.sum = self.sum.saturating_add(other.sum);
     }
 
     pub(super) fn longest(&self) -> u64 {
         self.longest
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.buckets.iter().map(|n| u64::from(*n)).sum()
+    }
+
+    /// 0 if there are none.
+    pub(super) fn mean(&self) -> u64 {
+        self.sum.checked_div(self.count()).unwrap_or(0)
+    }
+
     /// At least so many in 1000 were not above this.
     fn quantile(&self, thousandths: u64) -> u64 {
-        let all: u64 = self.buckets.iter().map(|n| u64::from(*n)).sum();
-        let rank = all.saturating_mul(thousandths).div_ceil(1000);
+        let rank = self.count().saturating_mul(thousandths).div_ceil(1000);
         let mut seen = 0u64;
         for (bucket, n) in self.buckets.iter().enumerate() {
             seen = seen.saturating_add(u64::from(*n));
