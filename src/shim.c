@@ -176,23 +176,29 @@ static void reclaim_inherit(struct childkernel_reclaim *r, u64 era)
 	list_add(&r->node, before);
 }
 
+/* What gives away here; of a worker's runs the last one, as one that died is still listed. */
+static struct reclaim_run *reclaim_current(void)
+{
+	struct reclaim_run *run;
+
+	if (in_task() && current->flags & PF_WQ_WORKER)
+		list_for_each_entry(run, &reclaim_running, node)
+			if (run->worker == current)
+				return run;
+	return NULL;
+}
+
 void childkernel_reclaim(struct childkernel_reclaim *r,
 			 void (*func)(struct childkernel_reclaim *r))
 {
-	struct reclaim_run *run, *mine = NULL;
+	struct reclaim_run *giver;
 	unsigned long flags;
 
 	r->func = func;
 	raw_spin_lock_irqsave(&reclaim_lock, flags);
-	if (in_task() && current->flags & PF_WQ_WORKER)
-		list_for_each_entry(run, &reclaim_running, node)
-			if (run->worker == current) {
-				/* One that died keeps its place, behind those that began later. */
-				mine = run;
-				break;
-			}
-	if (mine) {
-		reclaim_inherit(r, mine->era);
+	giver = reclaim_current();
+	if (giver) {
+		reclaim_inherit(r, giver->era);
 	} else {
 		r->era = reclaim_era;
 		list_add_tail(&r->node, &reclaim_waiting);
