@@ -173,15 +173,22 @@ class Words(unittest.TestCase):
 
     def test_handover(self):
         text, _ = built(native=NATIVE)
-        self.assertRegex(text, "210 ns</td>.*200 ns</td>.*210 ns · 420 ns · 840 ns</td>")
-        never = point("handover", primitive="mutex", side="rust", cpus=2, hold=0, times=0, mean=0,
-                      handed=[0, 0, 0, 0])
-        text, _ = built(native=(native(), never))
+        shown = "210 ns · 420 ns · 840 ns</td>.*200 ns · 400 ns · 800 ns</td>.*210 ns</td>.*200 ns<"
+        self.assertRegex(text, shown)
+        never = [point("handover", primitive="mutex", side=s, cpus=2, hold=1000, times=0, mean=0,
+                       handed=[0, 0, 0, 0]) for s in ("rust", "c")]
+        text, _ = built(native=(*NATIVE[:-1], *never, *never, NATIVE[-1]))
+        self.assertRegex(text, shown)
+        text, _ = built(native=(native(), *never))
         self.assertIn("Not measured yet: how long a hand-over takes", text)
 
     def test_floor(self):
-        text, _ = built(native=NATIVE)
-        self.assertIn("atomic increment, in C", text)
+        text, _ = built(exact=EXACT, native=(
+            native(), pair("atomic_add", [60], [50]), point("roundtrip", how="ping_pong", ops=10,
+                                                            ns=1230)))
+        self.assertRegex(text, "atomic increment, in C, and its loop [(]INLINE=1[)].*>5 ns<")
+        self.assertRegex(text, "ping_pong: a cache line to another CPU and back .*>123 ns<")
+        self.assertRegex(text, "<td>loop_c</td><td>instructions</td>.*>3.0<")
 
     def test_crossing(self):
         points = lanes(native=NATIVE)["native"].curve("crossover")[1]

@@ -206,29 +206,28 @@ def made_of(lane):
     """Rows of what is measured elsewhere, and is a floor as well."""
     for run, r in lane.pairs():
         if (r["name"], r["rival"]) == ("atomic_add", "c"):
-            yield row_of("atomic increment, in C, and its loop" + (" (INLINE=1)" if run.inline else ""),
-                         run.begin.get("unit", ""), [x / r["ops"] for x in r["c"]])
+            yield row_of(run, "atomic increment, in C, and its loop",
+                         [x / r["ops"] for x in r["c"]])
     for points in lane.curve("roundtrip").values():
         for p in points:
             if p["how"] == "ping_pong":
-                yield row_of("ping_pong: a cache line to another CPU and back", "ns",
+                yield row_of(p.run, "ping_pong: a cache line to another CPU and back",
                              [r["ns"] / r["ops"] for r in p.records])
 
 
-def row_of(name, unit, each):
+def row_of(run, name, each):
+    unit = run.begin.get("unit", "")
     low, high = ratios.quartiles(sorted(each))
     show = units.time if unit == "ns" else (lambda x: f"{x:.1f}")
-    return [name, unit if unit != "ns" else "", show(min(each)),
+    return [name + (" (INLINE=1)" if run.inline else ""), unit if unit != "ns" else "", show(min(each)),
             show(sorted(each)[len(each) // 2]), f"{show(low)} to {show(high)}"]
 
 
 def floors(lanes):
     out = []
     for lane in lanes.values():
-        rows = []
-        for run, r in lane.floors():
-            rows.append(row_of(r["name"] + (" (INLINE=1)" if run.inline else ""),
-                               run.begin.get("unit", ""), [x / r["ops"] for x in r["rounds"]]))
+        rows = [row_of(run, r["name"], [x / r["ops"] for x in r["rounds"]])
+                for run, r in lane.floors()]
         rows += made_of(lane)
         if rows:
             out.append(page.table(["floor", "", "least", "median", "interquartile range"], rows,

@@ -19,7 +19,7 @@ void childkernel_bench_free(struct childkernel_bench *b);
 
 /* The processor's cycle counter; under emulation with -icount, instructions. */
 u64 childkernel_bench_cycles(void);
-/* In ns, from one of the machine's boots, as exact as there is. */
+/* In ns since one and the same moment, as exact as there is. */
 u64 childkernel_bench_time(void);
 const char *childkernel_param_bench(void);
 bool childkernel_param_bench_quick(void);
@@ -156,7 +156,10 @@ struct childkernel_bench_batch {
 	u64 asked;
 	u64 got;
 	u64 released;
-	/* From when the one before it was about to leave until it got in; 0: it did not wait. */
+	/*
+	 * From when the one before it was about to leave until it got in; 0: it
+	 * did not wait, or the clock can not tell.
+	 */
 	u64 handed;
 	bool first_reads;
 	/* An operation was refused. */

@@ -58,9 +58,6 @@ fn times(run: &Run<'_, '_>) -> usize {
     }
 }
 
-/// How often a child and its rival take turns.
-const ROUNDS: usize = ROUNDS_MAX;
-
 /// Says the median and the longest of what was measured, in ns.
 fn point(what: &str, took: &mut KVec<u64>) -> Result {
     sort(took);
@@ -145,19 +142,17 @@ fn child(run: &mut Run<'_, '_>) -> Result<(u64, u64)> {
 
 /// Children, and in turns with them the rival: threads of C.
 fn come_and_go(run: &mut Run<'_, '_>) -> Result {
-    let (mut spawn, mut stop) = (KVec::new(), KVec::new());
-    let (mut start, mut end) = (KVec::new(), KVec::new());
-    for round in 0..ROUNDS {
+    let [mut spawn, mut stop, mut start, mut end] = [const { KVec::new() }; 4];
+    for round in 0..ROUNDS_MAX {
         // Rust, C, C, Rust, ...
         for rust in [round % 2 == 0, round % 2 != 0] {
             if run.ctx.should_stop() {
-                return Err(EINTR);
+                return Ok(());
             }
-            let (came, went) = if rust { child(run)? } else { ffi::thread()? };
-            let (comes, goes) = if rust {
-                (&mut spawn, &mut stop)
+            let ((came, went), comes, goes) = if rust {
+                (child(run)?, &mut spawn, &mut stop)
             } else {
-                (&mut start, &mut end)
+                (ffi::thread()?, &mut start, &mut end)
             };
             comes.push(came.max(1), GFP_KERNEL)?;
             goes.push(went.max(1), GFP_KERNEL)?;

@@ -264,11 +264,11 @@ static __always_inline void bitlock_write(struct childkernel_bench *b,
 					  struct childkernel_bench_batch *batch, bool first)
 {
 	preempt_disable();
-	while (test_and_set_bit_lock(0, &b->bits))
+	while (test_and_set_bit_lock(0, &b->bitlock.bits))
 		cpu_relax();
-	b->plain++;
+	b->bitlock.n++;
 	bench_inside(batch, first);
-	clear_bit_unlock(0, &b->bits);
+	clear_bit_unlock(0, &b->bitlock.bits);
 	preempt_enable();
 }
 

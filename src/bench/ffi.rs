@@ -286,7 +286,7 @@ pub(super) fn cycles() -> u64 {
     unsafe { raw::childkernel_bench_cycles() }
 }
 
-/// The time in ns, from one of the machine's boots.
+/// The time in ns since one and the same moment.
 #[inline]
 pub(super) fn time() -> u64 {
     // SAFETY: No preconditions.

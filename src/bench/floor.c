@@ -82,10 +82,10 @@ CHILDKERNEL_BENCH_TWIN(smp_rmb_wmb)
 CHILDKERNEL_BENCH_TWIN(bitlock)
 {
 	do {
-		while (test_and_set_bit_lock(0, &b->bits))
+		while (test_and_set_bit_lock(0, &b->bitlock.bits))
 			cpu_relax();
-		b->plain++;
-		clear_bit_unlock(0, &b->bits);
+		b->bitlock.n++;
+		clear_bit_unlock(0, &b->bitlock.bits);
 	} while (again(&n));
 	return 0;
 }

@@ -4,7 +4,7 @@
 //!
 //! Each notes inside when it is about to leave; who gets in next, and asked before that, has
 //! waited for it. Whether the lock went to one who spun or woke one who slept, what lies between is
-//! the hand-over.
+//! the hand-over. Where who leaves takes it again, it was not handed over, and does not count.
 #![deny(unsafe_code)]
 
 use super::{

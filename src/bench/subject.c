@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/timex.h>
-#ifdef CONFIG_UML
+#if defined(CONFIG_UML) && !defined(MODULE)
 #include <os.h>
 #endif
 
@@ -56,8 +56,8 @@ u64 childkernel_bench_cycles(void)
 
 u64 childkernel_bench_time(void)
 {
-#ifdef CONFIG_UML
-	/* What its clocks are made of; they count in steps of 256 ns. */
+#if defined(CONFIG_UML) && !defined(MODULE)
+	/* What its clocks are made of; they count in steps of 256 ns. No module may call it. */
 	return os_nsecs();
 #else
 	return ktime_get_ns();

@@ -172,6 +172,10 @@ struct childkernel_bench {
 	u64 pointed;
 	atomic64_t atomic ____cacheline_aligned;
 	unsigned long bits ____cacheline_aligned;
+	struct {
+		unsigned long bits;
+		u64 n;
+	} ____cacheline_aligned bitlock;
 	u64 plain ____cacheline_aligned;
 	u64 __percpu *percpu;
 	struct bench_local __percpu *local;
